@@ -1,0 +1,41 @@
+# One command each: `make demo`, `make test`. Both set up first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup test demo lint types floors tests wheel bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stemweave needs Python 3.11 or newer, this is %s" % sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+test: lint types floors tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+types: setup
+	$(BIN)/mypy
+
+floors: setup
+	$(BIN)/lint-imports
+
+tests: setup
+	$(BIN)/python -m pytest -m 'not gpu and not network'
+
+demo: setup
+	$(BIN)/stemweave demo -o demo
+
+wheel: setup
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf dist build demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

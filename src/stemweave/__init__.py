@@ -1,0 +1,1 @@
+"""stemweave: make and take apart music stem by stem."""

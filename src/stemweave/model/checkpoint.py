@@ -1,0 +1,131 @@
+"""A model as a folder: `config.json`, `model.safetensors`, `README.md`. Nothing in it is executed when it is loaded."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from stemweave.errors import ModelError, OutputError
+from stemweave.model.config import ModelConfig
+from stemweave.model.model import Model
+
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+DEFAULT = "band"
+
+
+def load(name: str | Path = DEFAULT, device: torch.device | str = "cpu", revision: str | None = None) -> Model:
+    """A model by the name of an embedded one, a folder, or a hub id ("owner/name"), ready to sample from.
+
+    Raises ModelError when it is unknown, damaged, mismatched, or holds pickled weights.
+    """
+    folder = find(name, revision)
+    model = Model(read_config(folder))
+    load_weights(model, folder)
+    return model.to(device).eval().requires_grad_(False)
+
+
+def embedded() -> dict[str, Path]:
+    """The models inside the package, by name."""
+    root = Path(str(resources.files("stemweave.model") / "pretrained"))
+    return {path.parent.name: path.parent for path in sorted(root.glob(f"*/{CONFIG}"))}
+
+
+def find(name: str | Path, revision: str | None = None) -> Path:
+    """The folder of a model: embedded, local, or fetched from the hub (HF_HOME, HF_HUB_OFFLINE are honoured)."""
+    known = embedded()
+    if str(name) in known:
+        return known[str(name)]
+    if Path(name).is_dir():
+        return Path(name)
+    if Path(name).exists():
+        raise ModelError(f"{name} is a file; a model is a folder with {CONFIG} and {WEIGHTS}")
+    if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")):
+        raise ModelError(f"unknown model {str(name)!r}: expected one of {sorted(known)}, a folder, or a hub id 'owner/name'")
+    try:
+        return Path(snapshot_download(str(name), revision=revision, allow_patterns=[CONFIG, WEIGHTS, CARD]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"could not fetch model {str(name)!r} from the hub: {reason}") from error
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The configuration of the model in `folder`."""
+    if not (folder / CONFIG).is_file():
+        raise ModelError(f"{folder} holds no {CONFIG}; a model is a folder with {CONFIG} and {WEIGHTS}")
+    return ModelConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
+
+
+def load_weights(model: Model, folder: Path) -> None:
+    """Fill `model` with the weights in `folder`; names and shapes must be exactly its own."""
+    path = Path(folder) / WEIGHTS
+    if not path.is_file():
+        others = sorted(p.name for p in Path(folder).glob("*") if p.suffix in {".ckpt", ".pt", ".pth", ".bin"})
+        hint = f" ({others[0]} may hold pickled code and is not loaded)" if others else ""
+        raise ModelError(f"{folder} holds no {WEIGHTS}{hint}")
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is not a whole safetensors file ({error}); pickled weights are never loaded") from error
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
+        name = wrong[0]
+        raise ModelError(
+            f"{path} does not fit its {CONFIG}: {len(wrong)} tensors differ, first {name}: "
+            f"expected {expected.get(name, 'none')}, found {found.get(name, 'none')}"
+        )
+    if bad := [name for name, value in tensors.items() if not value.float().isfinite().all()]:
+        raise ModelError(f"{path} holds values that are not finite, first in {bad[0]}")
+    model.load_state_dict({name: value.float() for name, value in tensors.items()})
+
+
+def save(model: Model, folder: Path | str, card: str = "", steps_trained: int | None = None, overwrite: bool = False) -> None:
+    """Write configuration, weights (bfloat16) and card to `folder`, all or nothing.
+
+    Raises OutputError when the folder exists and `overwrite` is not set, or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not overwrite:
+        raise OutputError(f"{folder} exists already; choose another place or ask to overwrite it")
+    config = model.config
+    if steps_trained is not None:
+        config = dataclasses.replace(config, steps_trained=steps_trained)
+    weights = {name: value.detach().cpu().bfloat16().contiguous() for name, value in model.state_dict().items()}
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
+            draft = Path(place) / "model"
+            draft.mkdir()
+            (draft / CONFIG).write_text(config.to_json(), encoding="utf-8")
+            save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
+            (draft / CARD).write_text(card or plain_card(config), encoding="utf-8")
+            if folder.exists():
+                shutil.move(folder, Path(place) / "old")
+            draft.replace(folder)
+    except OSError as error:
+        raise OutputError(f"could not write the model to {folder}: {error.strerror or error}") from error
+
+
+def plain_card(config: ModelConfig) -> str:
+    """A card with what the configuration knows; `stemweave evaluate` adds the figures."""
+    front = {"library_name": "stemweave", "license": config.licence or "other", "pipeline_tag": "audio-to-audio"}
+    lines = ["---", *(f"{key}: {json.dumps(value)}" for key, value in front.items()), "---", "", f"# {config.name}", ""]
+    stems = ", ".join(config.stems)
+    lines.append(f"A diffusion prior over {stems} at {config.rate} Hz, trained for {config.steps_trained} steps.")
+    if config.trained_on:
+        lines.append(f"Trained on: {config.trained_on}.")
+    return "\n".join(lines) + "\n"
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 of a model folder's weights, for manifests."""
+    return hashlib.sha256((Path(folder) / WEIGHTS).read_bytes()).hexdigest()

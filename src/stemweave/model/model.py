@@ -1,0 +1,89 @@
+"""A network, its preconditioning and its configuration: a prior over stems, and what it can be conditioned on."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from stemweave.diffusion.precondition import Precondition
+from stemweave.model.config import ModelConfig
+from stemweave.nets.unet import StemUNet
+
+
+class Model(nn.Module):
+    """D(x; σ) for all stems, with a noise level per stem and optionally the mixture. See `ModelConfig`."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.precondition = Precondition(config.sigma_data)
+        self.net = StemUNet(config.net) if config.joint else PerStem(config)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:
+        """The denoised stems.
+
+        Shapes: x (batch, stems, channels, samples); sigma (batch, stems), 0 = given, returned untouched; mixture (batch,
+        channels, samples), zeros where absent; mixed (batch,), 1 where the mixture is given.
+        """
+        each = sigma[:, :, None, None]
+        scaled = self.precondition.scale(each) * x
+        answer = self.net(scaled, self.precondition.noise(sigma), mixture / self.config.sigma_data, mixed)
+        return self.precondition.denoised(x, each, answer)
+
+    def prior(self) -> "Bound":
+        """The unconditional joint prior of the paper (2302.02257 §3)."""
+        return Bound(self)
+
+    def given(self, known: Tensor, mask: Tensor) -> "Bound":
+        """The prior given some stems, by learned conditioning. Shapes: (batch, stems, channels, samples), mask (stems,)."""
+        return Bound(self, known=known, mask=mask)
+
+    def mixed(self, mixture: Tensor) -> "Bound":
+        """The prior given the mixture, by learned conditioning. Shape: (batch, channels, samples)."""
+        return Bound(self, mixture=mixture)
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A denoiser: the model with its conditions bound, so that a walk sees only (x, σ)."""
+
+    model: Model
+    known: Tensor | None = None
+    mask: Tensor | None = None
+    mixture: Tensor | None = None
+
+    def __call__(self, x: Tensor, sigma: Tensor, /) -> Tensor:
+        """Shape: (batch, stems, channels, samples) → the same; `sigma` one level for all stems not given."""
+        levels = sigma.to(x.dtype).expand(x.shape[:2])
+        if self.known is not None and self.mask is not None:
+            x = torch.where(self.mask[:, None, None], self.known, x)
+            levels = levels.masked_fill(self.mask, 0.0)
+        mixture = torch.zeros_like(x[:, 0]) if self.mixture is None else self.mixture
+        mixed = x.new_full(x.shape[:1], float(self.mixture is not None))
+        return self.model(x, levels, mixture, mixed)
+
+    def __repr__(self) -> str:
+        conditions = [name for name in ("known", "mixture") if getattr(self, name) is not None]
+        return f"Bound({self.model.config.name}{''.join(', ' + name for name in conditions)})"
+
+
+class PerStem(nn.Module):
+    """One network per stem, each hearing only its own stem: the weakly supervised prior (2302.02257 §5.3, "ISDM").
+
+    No mixture and no given stems reach the experts, so what is known about one stem says nothing about another.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.experts = nn.ModuleList(StemUNet(config.net) for _ in config.stems)
+
+    def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:
+        """Shapes as `StemUNet.forward`; `mixture` and `mixed` are ignored."""
+        silent, never = torch.zeros_like(mixture), torch.zeros_like(mixed)
+        each = [net(x[:, n : n + 1], sigma[:, n : n + 1], silent, never) for n, net in enumerate(self.experts)]
+        return torch.cat(each, 1)

@@ -1,0 +1,59 @@
+"""Crops of cached stems for training and validation, as a LightningDataModule."""
+
+from pathlib import Path
+
+import lightning as L
+from torch.utils.data import DataLoader
+
+from stemweave.data.crops import FixedCrops, RandomCrops
+from stemweave.data.shards import Cache
+
+
+class StemCrops(L.LightningDataModule):
+    """Random crops of `train`, fixed crops of `valid`: folders written by `stemweave preprocess audio`.
+
+    Args:
+        train, valid: cache folders.
+        length: samples per crop.
+        batch_size: crops per step.
+        seed: of the crops; each worker and each rank draws its own.
+        gain_db: standard deviation of a random gain per stem, dB.
+        polarity: flip stems at random.
+        remix: share of crops whose stems come from different songs; only sensible for independent priors.
+        valid_crops: how many fixed crops validate.
+        workers: loader processes.
+    """
+
+    def __init__(
+        self,
+        train: Path,
+        valid: Path,
+        length: int = 65536,
+        batch_size: int = 8,
+        seed: int = 0,
+        gain_db: float = 2.0,
+        polarity: bool = True,
+        remix: float = 0.0,
+        valid_crops: int = 64,
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.train, self.valid, self.length, self.batch_size = Path(train), Path(valid), length, batch_size
+        self.seed, self.gain_db, self.polarity, self.remix = seed, gain_db, polarity, remix
+        self.valid_crops, self.workers = valid_crops, workers
+
+    def train_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
+        """An endless stream of batches; the trainer's `max_steps` ends it."""
+        crops = RandomCrops(
+            Cache.open(self.train),
+            self.length,
+            self.seed,
+            gain_db=self.gain_db,
+            polarity=self.polarity,
+            remix=self.remix,
+        )
+        return DataLoader(crops, self.batch_size, num_workers=self.workers, persistent_workers=self.workers > 0)
+
+    def val_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
+        """The same crops every time."""
+        return DataLoader(FixedCrops(Cache.open(self.valid), self.length, self.valid_crops, self.seed), self.batch_size)

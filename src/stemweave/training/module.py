@@ -1,0 +1,135 @@
+"""Training one network for every job: the denoising loss under randomly drawn conditions, as a LightningModule."""
+
+import math
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+
+from stemweave.diffusion.loss import LogNormal, LogUniform, denoising_loss
+from stemweave.model.checkpoint import load_weights
+from stemweave.model.config import ModelConfig
+from stemweave.model.model import Model
+from stemweave.training.conditions import Conditions, Shares, draw_conditions
+
+
+class StemTraining(L.LightningModule):
+    """Trains a `Model` on (stems, known) batches: (batch, stems, channels, samples) and (batch, stems).
+
+    Args:
+        config: the model to train.
+        shares: how often each conditioning mode is trained.
+        noise: noise levels without the mixture; matched to the sampler's range.
+        noise_mixed: noise levels with the mixture given: high, where separation in few evaluations lives.
+        plain: share of mixture items that take their level from `noise` all the same.
+        rate_peak: AdamW's learning rate after the warm-up; cosine to zero at the trainer's last step.
+        warm_up: steps.
+        decay: weight decay of matrices.
+        start_from: a model folder whose weights to start from.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        shares: Shares = Shares(),
+        noise: LogNormal = LogNormal(-3.0, 1.4, 1e-3, 2.0),
+        noise_mixed: LogUniform = LogUniform(0.5, 2.0),
+        plain: float = 0.3,
+        rate_peak: float = 1e-3,
+        warm_up: int = 200,
+        decay: float = 0.01,
+        start_from: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = Model(config)
+        self.shares, self.noise, self.noise_mixed, self.plain = shares, noise, noise_mixed, plain
+        self.rate_peak, self.warm_up, self.decay = rate_peak, warm_up, decay
+        if start_from is not None:
+            load_weights(self.model, start_from)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:  # noqa: ARG002
+        """One batch's loss."""
+        clean, known = batch
+        conditions = draw_conditions(self.shares, known)
+        sigma = self.draw_sigma(conditions)
+        loss = self.loss(clean, known, conditions, sigma, torch.randn_like(clean))
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def draw_sigma(self, conditions: Conditions) -> Tensor:
+        """One noise level per item. Shape: (batch,)."""
+        uniform, other, coin = torch.rand(3, len(conditions.mixed), device=self.device)
+        high = conditions.mixed & (coin >= self.plain)
+        return torch.where(high, self.noise_mixed(uniform), self.noise(other))
+
+    def loss(self, clean: Tensor, known: Tensor, conditions: Conditions, sigma: Tensor, noise: Tensor) -> Tensor:
+        """The weighted denoising loss of one batch under these conditions, levels (batch,) and noise (as clean)."""
+        levels = sigma[:, None].masked_fill(conditions.given, 0.0)
+        mixture = clean.sum(1) * conditions.mixed[:, None, None]
+        denoised = self.model(clean + levels[:, :, None, None] * noise, levels, mixture, conditions.mixed.to(clean.dtype))
+        weight = self.model.precondition.weight(sigma) * self.loudness_weight(mixture, conditions.mixed)
+        return denoising_loss(denoised, clean, weight[:, None] * (known & ~conditions.given))
+
+    def loudness_weight(self, mixture: Tensor, mixed: Tensor) -> Tensor:
+        """Quiet and loud mixtures count alike: D stays the posterior mean, since the weight depends on the condition only."""
+        power = mixture.square().mean((1, 2)) / self.model.config.mixture_level**2
+        return torch.where(mixed, 1 / power.clamp(0.1, 10), 1.0)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        """Losses per mode at fixed noise levels and fixed noise, and the separation improvement of one evaluation."""
+        clean, known = batch
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(index)).to(clean)
+        none, every = torch.zeros_like(known), torch.ones_like(known[:, 0])
+        first = none.clone()
+        first[:, 0] = known[:, 0] & (known.shape[1] > 1)
+        modes = {
+            "nothing": Conditions(none, ~every),
+            "given": Conditions(first, ~every),
+            "mixture": Conditions(none, every),
+        }
+        for name, conditions in modes.items():
+            for level in (0.02, 0.1, 0.5):
+                sigma = torch.full_like(clean[:, 0, 0, 0], level)
+                self.log(f"valid/{name}-{level}", self.loss(clean, known, conditions, sigma, noise), batch_size=len(clean))
+        high = self.model.config.separate.sigma_max
+        estimate = self.model.mixed(clean.sum(1))(high * noise, torch.tensor(high, device=self.device))
+        for stem, value in zip(self.model.config.stems, improvement(estimate, clean), strict=True):
+            self.log(f"valid/sisdri-{stem}", value, batch_size=len(clean))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW with linear warm-up and cosine decay to the trainer's last step."""
+        matrices = [p for p in self.model.parameters() if p.ndim > 1]
+        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        groups = [{"params": matrices, "weight_decay": self.decay}, {"params": others, "weight_decay": 0.0}]
+        optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=(0.9, 0.98))
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warm_cosine(step, self.warm_up, total))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def warm_cosine(step: int, warm_up: int, total: int) -> float:
+    """A factor on the learning rate: up linearly, down as a half cosine."""
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, total - warm_up))))
+
+
+def improvement(estimate: Tensor, clean: Tensor) -> list[Tensor]:
+    """Mean SI-SDR improvement over the mixture per stem, dB, over items where the stem sounds (RMS ≥ -60 dBFS).
+
+    A progress figure for training; `stemweave.evaluation` is the one to quote. Shapes: (batch, stems, channels, samples).
+    """
+    mixture = clean.sum(1, keepdim=True).expand_as(clean)
+    gain = si_sdr(estimate, clean) - si_sdr(mixture, clean)
+    sounding = clean.square().mean((2, 3)).sqrt() >= 1e-3
+    return [gain[:, n][sounding[:, n]].mean().nan_to_num() for n in range(clean.shape[1])]
+
+
+def si_sdr(estimate: Tensor, truth: Tensor) -> Tensor:
+    """Scale-invariant signal-to-distortion ratio, dB. Shape: (batch, stems, channels, samples) → (batch, stems)."""
+    estimate, truth = estimate.flatten(2).double(), truth.flatten(2).double()
+    scale = (estimate * truth).sum(-1, keepdim=True) / truth.square().sum(-1, keepdim=True).clamp(min=1e-12)
+    target, error = (scale * truth).square().sum(-1), (scale * truth - estimate).square().sum(-1)
+    return 10 * torch.log10(target.clamp(min=1e-12) / error.clamp(min=1e-12)).float()

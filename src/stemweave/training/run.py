@@ -1,0 +1,34 @@
+"""`stemweave train`: LightningCLI over our module and data, with the callbacks every run has."""
+
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from stemweave.training.callbacks import ExportAverage, Listen
+from stemweave.training.datamodule import StemCrops
+from stemweave.training.module import StemTraining
+
+
+class StemCLI(LightningCLI):
+    """Adds the sections `average` and `checkpoint` to the YAML."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Sections without class paths: their classes never change."""
+        parser.add_lightning_class_args(ExportAverage, "average")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults({"checkpoint.save_last": True, "checkpoint.every_n_train_steps": 500})
+
+
+def train(arguments: Sequence[str]) -> None:
+    """Run LightningCLI with these arguments (`fit --config recipe.yaml …`)."""
+    torch.set_float32_matmul_precision("high")
+    StemCLI(
+        StemTraining,
+        StemCrops,
+        args=list(arguments),
+        seed_everything_default=0,
+        save_config_kwargs={"overwrite": True},
+        trainer_defaults={"callbacks": [Listen(), LearningRateMonitor()]},
+    )
