@@ -17,7 +17,7 @@ class Precondition:
 
     def skip(self, sigma: Tensor) -> Tensor:
         """c_skip: how much of the noised signal passes."""
-        return self.data**2 / (sigma**2 + self.data**2)
+        return 1 / (1 + (sigma / self.data) ** 2)
 
     def out(self, sigma: Tensor) -> Tensor:
         """c_out: the standard deviation of what the network must still say."""

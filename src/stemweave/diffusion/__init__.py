@@ -1,0 +1,82 @@
+"""A denoiser, a projection, and one walk down the noise levels."""
+
+from stemweave.diffusion.algebra import (
+    DiracTangent,
+    EvenShare,
+    EvenTangent,
+    GaussianLikelihood,
+    Guided,
+    Independent,
+    OnMixture,
+    Product,
+)
+from stemweave.diffusion.coupling import Constant, GaussianCoupling, Proportional, SquareRoot, Width
+from stemweave.diffusion.denoiser import Denoiser
+from stemweave.diffusion.gaussian import Gaussian, GaussianDenoiser
+from stemweave.diffusion.mixing import loudest, mix
+from stemweave.diffusion.noise import Noise, NoiseSource
+from stemweave.diffusion.posterior import (
+    LevelVariance,
+    PosteriorGiven,
+    PosteriorMean,
+    PosteriorMeanFull,
+    TableVariance,
+    Variance,
+)
+from stemweave.diffusion.problem import Draw, Problem, Project, Relax
+from stemweave.diffusion.projections import AtLast, DiracAnchor, EvenProjection, NoisyMixture, Replacement
+from stemweave.diffusion.schedule import karras, log_linear
+from stemweave.diffusion.solve import ADPM2, STEPS, Churn, DPMSolver2M, Euler, Heun, State, Step, final, walk
+from stemweave.diffusion.windowed import Windowed, windows
+
+__all__ = [
+    "ADPM2",
+    "STEPS",
+    "AtLast",
+    "Churn",
+    "Constant",
+    "DPMSolver2M",
+    "Denoiser",
+    "DiracAnchor",
+    "DiracTangent",
+    "Draw",
+    "Euler",
+    "EvenProjection",
+    "EvenShare",
+    "EvenTangent",
+    "Gaussian",
+    "GaussianCoupling",
+    "GaussianDenoiser",
+    "GaussianLikelihood",
+    "Guided",
+    "Heun",
+    "Independent",
+    "LevelVariance",
+    "Noise",
+    "NoiseSource",
+    "NoisyMixture",
+    "OnMixture",
+    "PosteriorGiven",
+    "PosteriorMean",
+    "PosteriorMeanFull",
+    "Problem",
+    "Product",
+    "Project",
+    "Proportional",
+    "Relax",
+    "Replacement",
+    "SquareRoot",
+    "State",
+    "Step",
+    "TableVariance",
+    "Variance",
+    "Width",
+    "Windowed",
+    "final",
+    "karras",
+    "log_linear",
+    "loudest",
+    "mix",
+    "walk",
+    "windows",
+]
