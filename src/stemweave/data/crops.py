@@ -1,0 +1,123 @@
+"""Crops of a cache for training and validation: (audio, known) pairs.
+
+``audio`` is float32 (stems, channels, samples); ``known`` is bool (stems,): a stem that is not known is zeros in
+``audio`` and belongs in no loss, while a stem known to be silent is zeros and does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, distributed
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+
+from stemweave.data.shards import ACTIVE, Cache
+
+TRIES = 8
+"""Draws after which a crop with too few sounding stems is taken as it is."""
+
+Item = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Where crops of ``length`` samples can start: every start of every track is equally likely."""
+
+    ends: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, cache: Cache, length: int) -> "Spots":
+        """The starts of a cache; a track shorter than ``length`` has one, its beginning."""
+        return cls(np.cumsum([max(entry.frames - length, 0) + 1 for entry in cache.tracks]))
+
+    def at(self, share: float) -> tuple[int, int]:
+        """(track, start) at a share in [0, 1) of all starts."""
+        spot = int(share * int(self.ends[-1]))
+        track = int(np.searchsorted(self.ends, spot, side="right"))
+        return track, spot - (int(self.ends[track - 1]) if track else 0)
+
+
+class RandomCrops(IterableDataset[Item]):
+    """An endless stream of random crops, the same for the same (seed, rank, worker, epoch) and no other.
+
+    ``gain_db`` is the standard deviation of each stem's level in dB; ``polarity`` flips each stem's sign half of the
+    time; ``remix`` is the probability of taking every stem from a song of its own (for independent priors only: a
+    remixed crop has no coherence to learn); ``sounding`` is the number of stems that should sound, for which a few
+    draws are made; ``rank`` defaults to the process's rank in the running process group.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        length: int,
+        seed: int,
+        *,
+        gain_db: float = 0.0,
+        polarity: bool = False,
+        remix: float = 0.0,
+        sounding: int = 0,
+        rank: int | None = None,
+    ) -> None:
+        self.cache, self.length, self.seed, self.epoch = cache, length, seed, 0
+        self.gain_db, self.polarity, self.remix, self.sounding = gain_db, polarity, remix, sounding
+        self.rank = _rank() if rank is None else rank
+        self.spots = Spots.of(cache, length)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Start another stream, as when training resumes; takes effect when iteration next begins."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[Item]:
+        worker = get_worker_info()
+        seed = np.random.SeedSequence((self.seed, self.rank, worker.id if worker else 0, self.epoch))
+        rng = np.random.default_rng(seed)
+        while True:
+            audio, known = self._sounding(rng)
+            yield torch.from_numpy(audio * self._gains(rng)), torch.from_numpy(known)
+
+    def _sounding(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        for _ in range(TRIES):
+            audio, known = self._remixed(rng) if rng.random() < self.remix else self._crop(rng)
+            if self.sounding == 0 or (np.square(audio).mean(axis=(1, 2)) >= ACTIVE**2).sum() >= self.sounding:
+                break
+        return audio, known
+
+    def _crop(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        track, start = self.spots.at(rng.random())
+        return self.cache.read(track, start, self.length), np.array(self.cache.tracks[track].known)
+
+    def _remixed(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        crops = [self._crop(rng) for _ in self.cache.stems]
+        audio, known = zip(*((a[stem], k[stem]) for stem, (a, k) in enumerate(crops)), strict=True)
+        return np.stack(audio), np.array(known)
+
+    def _gains(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        count = len(self.cache.stems)
+        decibels, signs = rng.normal(0.0, self.gain_db, count), rng.choice((-1.0, 1.0), count)
+        gains = 10 ** (decibels / 20) * (signs if self.polarity else 1.0)
+        return gains.astype(np.float32)[:, None, None]
+
+
+class FixedCrops(Dataset[Item]):
+    """``count`` crops spread evenly over a cache: one place drawn by ``seed`` in each equal part."""
+
+    def __init__(self, cache: Cache, length: int, count: int, seed: int = 0) -> None:
+        self.cache, self.length = cache, length
+        shares = (np.arange(count) + np.random.default_rng(seed).random(count)) / count
+        spots = Spots.of(cache, length)
+        self.places = [spots.at(share) for share in shares]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> Item:
+        """(audio, known) of crop ``index``."""
+        track, start = self.places[index]
+        known = torch.tensor(self.cache.tracks[track].known)
+        return torch.from_numpy(self.cache.read(track, start, self.length)), known
+
+
+def _rank() -> int:
+    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
