@@ -1,6 +1,6 @@
 """Training one network for every job: the denoising loss under randomly drawn conditions, as a LightningModule."""
 
-import math
+from functools import partial
 from pathlib import Path
 
 import lightning as L
@@ -24,8 +24,10 @@ class StemTraining(L.LightningModule):
         noise: noise levels without the mixture; matched to the sampler's range.
         noise_mixed: noise levels with the mixture given: high, where separation in few evaluations lives.
         plain: share of mixture items that take their level from `noise` all the same.
-        rate_peak: AdamW's learning rate after the warm-up; cosine to zero at the trainer's last step.
-        warm_up: steps.
+        rate_peak: AdamW's learning rate between warm-up and cool-down.
+        warm_up: steps over which the rate rises.
+        cool_down: last steps of the trainer, over which the rate falls to zero. A run may thus be stopped at any time and
+            finished by resuming it with another `max_steps`.
         decay: weight decay of matrices.
         start_from: a model folder whose weights to start from.
     """
@@ -39,13 +41,14 @@ class StemTraining(L.LightningModule):
         plain: float = 0.3,
         rate_peak: float = 1e-3,
         warm_up: int = 200,
+        cool_down: int = 1000,
         decay: float = 0.01,
         start_from: Path | None = None,
     ) -> None:
         super().__init__()
         self.model = Model(config)
         self.shares, self.noise, self.noise_mixed, self.plain = shares, noise, noise_mixed, plain
-        self.rate_peak, self.warm_up, self.decay = rate_peak, warm_up, decay
+        self.rate_peak, self.warm_up, self.cool_down, self.decay = rate_peak, warm_up, cool_down, decay
         if start_from is not None:
             load_weights(self.model, start_from)
 
@@ -99,21 +102,20 @@ class StemTraining(L.LightningModule):
             self.log(f"valid/sisdri-{stem}", value, batch_size=len(clean))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW with linear warm-up and cosine decay to the trainer's last step."""
+        """AdamW with a linear warm-up and a linear cool-down at the end."""
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         others = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": self.decay}, {"params": others, "weight_decay": 0.0}]
         optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=(0.9, 0.98))
         total = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warm_cosine(step, self.warm_up, total))
+        factor = partial(trapezoid, warm_up=self.warm_up, cool_down=self.cool_down, total=total)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def warm_cosine(step: int, warm_up: int, total: int) -> float:
-    """A factor on the learning rate: up linearly, down as a half cosine."""
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, total - warm_up))))
+def trapezoid(step: int, warm_up: int, cool_down: int, total: int) -> float:
+    """A factor on the learning rate: up linearly, flat, down linearly to zero at `total`."""
+    return max(0.0, min(1.0, (step + 1) / max(1, warm_up), (total - step) / max(1, cool_down)))
 
 
 def improvement(estimate: Tensor, clean: Tensor) -> list[Tensor]:

@@ -1,0 +1,40 @@
+"""Inventing a whole band: all stems drawn together from the prior (2302.02257 §3.1)."""
+
+import torch
+from torch import Tensor
+
+from stemweave.diffusion.noise import Noise
+from stemweave.diffusion.problem import Problem
+from stemweave.model.model import Model
+from stemweave.tasks.likelihoods import whole
+from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
+from stemweave.tasks.song import checked_seconds
+
+
+def generate(
+    model: Model,
+    seconds: float,
+    seed: int,
+    sampler: Sampler | None = None,
+    progress: Progress = silent_progress,
+    take: int = 0,
+    takes: int = 1,
+) -> Tensor:
+    """One take of a piece, (stems, channels, samples) at the model's rate; any length, by overlapping windows.
+
+    Raises UsageError for seconds that are not a length.
+    """
+    config = model.config
+    samples = max(1, round(checked_seconds(seconds) * config.rate))
+    sampler = sampler or Sampler.of(config.generate)
+    problem = Problem(whole(model), (1, len(config.stems), config.channels, samples))
+
+    def watch(step: int) -> None:
+        progress(Event("generate", step, sampler.total, take, takes))
+
+    return sampler.run(problem, Noise((seed,), device=model.device), watch).x[0].float().cpu()
+
+
+def loudest_take(made: list[Tensor]) -> int:
+    """Which take has the largest norm: the papers' remedy against silence (2403.11706 §4). Shapes: any, alike."""
+    return int(torch.stack([take.square().sum() for take in made]).argmax())

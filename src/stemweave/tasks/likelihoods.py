@@ -1,0 +1,106 @@
+"""How a model is told the mixture: each likelihood makes the problem whose solution are the stems of one segment.
+
+A `Likelihood` takes the model and the mixture, (batch, channels, samples) at the model's rate and level.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stemweave.diffusion.algebra import DiracTangent, EvenTangent
+from stemweave.diffusion.coupling import GaussianCoupling, Proportional
+from stemweave.diffusion.denoiser import Denoiser
+from stemweave.diffusion.mixing import loudest
+from stemweave.diffusion.posterior import LevelVariance, PosteriorMean, TableVariance, Variance
+from stemweave.diffusion.problem import Problem
+from stemweave.diffusion.projections import AtLast, DiracAnchor, EvenProjection
+from stemweave.diffusion.windowed import Windowed, windows
+from stemweave.errors import ModelError, UsageError
+from stemweave.model.config import ModelConfig
+from stemweave.model.model import Model
+
+Likelihood = Callable[[Model, Tensor], Problem]
+
+
+def learned(model: Model, mixture: Tensor) -> Problem:
+    """The mixture-conditioned denoiser, projected onto the mixture at the end. Ours; not in the paper."""
+    if not model.config.joint:
+        raise ModelError(f"{model.config.name} has independent priors, which never heard a mixture; use --likelihood dirac")
+    length, hop = grid(model.config)
+    prior = Windowed(model.mixed(windows(mixture, length, hop)), length, hop)
+    return Problem(prior, shape(model, mixture), project=AtLast(EvenProjection(mixture)))
+
+
+@dataclass(frozen=True)
+class Dirac:
+    """The stems sum to the mixture exactly; stem `anchor` is what the others leave (2302.02257 eq. 10-11).
+
+    By default the anchor is the stem expected loudest.
+    """
+
+    anchor: str | None = None
+
+    def __call__(self, model: Model, mixture: Tensor) -> Problem:
+        """Raises UsageError when the model has no stem of the anchor's name."""
+        config = model.config
+        if self.anchor is not None and self.anchor not in config.stems:
+            raise UsageError(f"got anchor {self.anchor!r}; expected one of {', '.join(config.stems)}")
+        place = loudest(levels(config)) if self.anchor is None else config.stems.index(self.anchor)
+        return Problem(DiracTangent(whole(model), place), shape(model, mixture), project=DiracAnchor(mixture, place))
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """The mixture is the stems' sum plus noise of standard deviation `factor`·σ (2302.02257 eq. 15), by its exact flow.
+
+    The paper's code states γ/√2: its 0.75 is the default here. At the end the stems are put onto the mixture evenly.
+    """
+
+    factor: float = 0.75 * 2**0.5
+
+    def __call__(self, model: Model, mixture: Tensor) -> Problem:
+        """The prior alone walks; the coupling relaxes between its steps."""
+        relax = GaussianCoupling(mixture, Proportional(self.factor))
+        return Problem(whole(model), shape(model, mixture), project=AtLast(EvenProjection(mixture)), relax=relax)
+
+
+def even(model: Model, mixture: Tensor) -> Problem:
+    """The stems sum to the mixture exactly; none is special. Ours."""
+    return Problem(EvenTangent(whole(model)), shape(model, mixture), project=EvenProjection(mixture))
+
+
+def posterior_mean(model: Model, mixture: Tensor) -> Problem:
+    """Every stem takes its share of what the estimates leave by its own uncertainty (PiGDM, ICLR 2023)."""
+    rule = PosteriorMean(whole(model), mixture, uncertainty(model.config, mixture.device))
+    return Problem(rule, shape(model, mixture), project=AtLast(EvenProjection(mixture)), start=rule)
+
+
+def uncertainty(config: ModelConfig, device: torch.device) -> Variance:
+    """v_n(σ): as measured on validation, or guessed from the stems' levels where that is missing."""
+    if config.errors:
+        return TableVariance(config.error_sigmas, torch.tensor(config.errors, device=device))
+    return LevelVariance(torch.tensor(levels(config), device=device))
+
+
+def levels(config: ModelConfig) -> tuple[float, ...]:
+    """The stems' expected RMS."""
+    return config.levels or (config.sigma_data,) * len(config.stems)
+
+
+def whole(model: Model) -> Denoiser:
+    """The unconditional prior on a piece of any length."""
+    length, hop = grid(model.config)
+    return Windowed(model.prior(), length, hop)
+
+
+def grid(config: ModelConfig) -> tuple[int, int]:
+    """Windows' length and hop in samples: half overlapping."""
+    return config.window, config.window // 2
+
+
+def shape(model: Model, mixture: Tensor) -> tuple[int, int, int, int]:
+    """The state's shape for a mixture (batch, channels, samples)."""
+    batch, channels, samples = mixture.shape
+    return batch, len(model.config.stems), channels, samples

@@ -1,0 +1,193 @@
+"""A model and its jobs in one object: what `stemweave.load` returns, and what the command line and the page call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stemweave.audio.resample import resample
+from stemweave.audio.stems import Stems
+from stemweave.errors import UsageError
+from stemweave.model import checkpoint
+from stemweave.model.config import ModelConfig
+from stemweave.model.model import Model
+from stemweave.model.precision import pick_device, pick_precision, place
+from stemweave.tasks import accompany as playing
+from stemweave.tasks import generate as inventing
+from stemweave.tasks.likelihoods import Likelihood, learned
+from stemweave.tasks.sampler import Progress, Sampler, silent_progress
+from stemweave.tasks.separate import Separation, Share, masked, separate
+from stemweave.tasks.song import Sound, checked_seed, opened
+
+
+@dataclass(frozen=True, eq=False)
+class Studio:
+    """A model with its jobs. Results are `Stems`, read like a dict by name.
+
+    `folder` is where the model came from, `precision` what its matrix products run in. Seeds left out are drawn and returned
+    in the result; samplers left out are the checkpoint's own.
+    """
+
+    model: Model
+    folder: Path
+    precision: torch.dtype = torch.float32
+
+    @property
+    def config(self) -> ModelConfig:
+        """Stems, rate (Hz), window (samples) and defaults."""
+        return self.model.config
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """The names of the stems the model knows."""
+        return self.model.config.stems
+
+    def generate(
+        self,
+        seconds: float = 12.0,
+        *,
+        seed: int | None = None,
+        sampler: Sampler | None = None,
+        progress: Progress = silent_progress,
+    ) -> Stems:
+        """Invent a band: all stems together, at the model's rate."""
+        return self.generate_takes(1, seconds, seed=seed, sampler=sampler, progress=progress)[0]
+
+    def generate_takes(
+        self,
+        takes: int,
+        seconds: float = 12.0,
+        *,
+        seed: int | None = None,
+        sampler: Sampler | None = None,
+        progress: Progress = silent_progress,
+    ) -> list[Stems]:
+        """Several bands; take k has seed + k. `loudest` picks one as the papers' baseline does."""
+        seed, made = checked_seed(seed), []
+        for take in range(checked_takes(takes)):
+            audio = inventing.generate(self.model, seconds, seed + take, sampler, progress, take, takes)
+            made.append(Stems(self.stems, audio, self.config.rate, seed=seed + take))
+        return made
+
+    def accompany(
+        self,
+        given: Mapping[str, Sound],
+        *,
+        make: Sequence[str] | None = None,
+        rate: int | None = None,
+        seed: int | None = None,
+        conditioning: playing.Conditioning = playing.learned,
+        sampler: Sampler | None = None,
+        progress: Progress = silent_progress,
+    ) -> Stems:
+        """Play along: the given stems, untouched, and those in `make` (default: all others), in time with them.
+
+        `given`: paths or samples by stem name (`rate` in Hz for samples), of equal length. The result has the highest
+        rate and channel count given.
+        """
+        return self.accompany_takes(
+            1, given, make=make, rate=rate, seed=seed, conditioning=conditioning, sampler=sampler, progress=progress
+        )[0]
+
+    def accompany_takes(
+        self,
+        takes: int,
+        given: Mapping[str, Sound],
+        *,
+        make: Sequence[str] | None = None,
+        rate: int | None = None,
+        seed: int | None = None,
+        conditioning: playing.Conditioning = playing.learned,
+        sampler: Sampler | None = None,
+        progress: Progress = silent_progress,
+    ) -> list[Stems]:
+        """Several takes of `accompany`; take k has seed + k."""
+        wanted = playing.checked_names(self.config, tuple(given), make)
+        audio, common = aligned(given, rate)
+        names = tuple(name for name in self.stems if name in given or name in wanted)
+        kept = [self.stems.index(name) for name in names]
+        seed, made = checked_seed(seed), []
+        for take in range(checked_takes(takes)):
+            whole = playing.accompany(self.model, audio, common, seed + take, conditioning, sampler, progress, take, takes)
+            made.append(Stems(names, whole[kept], common, seed=seed + take))
+        return made
+
+    def separate(
+        self,
+        song: Sound,
+        *,
+        rate: int | None = None,
+        likelihood: Likelihood = learned,
+        sampler: Sampler | None = None,
+        share: Share = masked,
+        residual: bool = False,
+        seed: int | None = None,
+        progress: Progress = silent_progress,
+    ) -> Stems:
+        """Take a song apart: stems at the song's own rate, channels and length, that sum (with the residual) to the song.
+
+        The model knows only its own stems: anything else in the song, such as vocals, ends up in them or, with `residual`,
+        partly there.
+        """
+        how = Separation(likelihood, sampler, share, residual, checked_seed(seed))
+        with opened(song, rate) as source:
+            whole = torch.cat(list(separate(self.model, source, how, progress)), -1)
+            return Stems(self.stems, whole[: len(self.stems)], source.rate, whole[-1] if residual else None, how.seed)
+
+    def save(self, folder: Path | str, card: str = "", overwrite: bool = False) -> None:
+        """Write the model as a folder: config.json, model.safetensors, README.md."""
+        checkpoint.save(self.model, folder, card, overwrite=overwrite)
+
+
+def load(
+    name: str | Path = checkpoint.DEFAULT, *, device: str = "auto", revision: str | None = None, precision: str = "auto"
+) -> Studio:
+    """A model ready for work: an embedded one by name (default), a folder, or a hub id "owner/name".
+
+    `device`: "auto", "cpu", "cuda", …; `precision`: "auto" (bfloat16 where the hardware has it), "float32" or "bfloat16".
+    Raises ModelError or UsageError, in one line.
+    """
+    choices = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    if precision != "auto" and precision not in choices:
+        raise UsageError(f"got precision {precision!r}; expected auto, {' or '.join(choices)}")
+    where = pick_device(device)
+    folder = checkpoint.find(name, revision)
+    kind = choices.get(precision) or pick_precision(where)
+    return Studio(place(checkpoint.load(folder), where, kind), folder, kind)
+
+
+def loudest(made: Sequence[Stems]) -> Stems:
+    """The take with the largest norm: the papers' remedy against silent stems (2403.11706 §4)."""
+    return made[inventing.loudest_take([take.audio for take in made])]
+
+
+def checked_takes(takes: int) -> int:
+    """A number of takes."""
+    if not 1 <= takes <= 1000:
+        raise UsageError(f"got {takes} takes; expected 1 to 1000")
+    return takes
+
+
+def aligned(given: Mapping[str, Sound], rate: int | None) -> tuple[dict[str, Tensor], int]:
+    """The given stems as samples of one rate, channel count and length; those that have these already are untouched."""
+    read: dict[str, tuple[Tensor, int]] = {}
+    for name, sound in given.items():
+        with opened(sound, rate) as song:
+            read[name] = (song.read(), song.rate)
+    common, channels = max(own for _, own in read.values()), max(len(audio) for audio, _ in read.values())
+    slack = 1.5 / min(own for _, own in read.values())
+    seconds = {name: audio.shape[1] / own for name, (audio, own) in read.items()}
+    if max(seconds.values()) - min(seconds.values()) > (0 if len({own for _, own in read.values()}) == 1 else slack):
+        told = ", ".join(f"{name} {length:.3f} s" for name, length in seconds.items())
+        raise UsageError(f"given stems differ in length: {told}; cut or pad them to one length")
+    samples = max(round(length * common) for length in seconds.values())
+    return {name: widened(resample(audio, own, common, samples), channels, name) for name, (audio, own) in read.items()}, common
+
+
+def widened(audio: Tensor, channels: int, name: str) -> Tensor:
+    """Mono copied to as many channels as the others have."""
+    if audio.shape[0] not in (1, channels):
+        raise UsageError(f"stem {name!r} has {audio.shape[0]} channels, another has {channels}; give them alike, or mono")
+    return audio.expand(channels, -1)
