@@ -106,7 +106,7 @@ class StemTraining(L.LightningModule):
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         others = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": self.decay}, {"params": others, "weight_decay": 0.0}]
-        optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=(0.9, 0.98))
+        optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=(0.9, 0.98), fused=True)
         total = int(self.trainer.estimated_stepping_batches)
         factor = partial(trapezoid, warm_up=self.warm_up, cool_down=self.cool_down, total=total)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

@@ -1,0 +1,54 @@
+"""The model inside the package: there, small, documented, and better than doing nothing."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import stemweave as sw
+from stemweave.evaluation.separation import active_scores
+from stemweave.model.checkpoint import embedded, load_weights, read_config
+
+ROOT = Path(__file__).parents[1]
+SONG = ROOT / "examples" / "song"
+
+
+@pytest.mark.parametrize("name", sorted(embedded()))
+def test_every_embedded_model_has_a_card_and_a_licence(name: str) -> None:
+    folder = embedded()[name]
+    config = read_config(folder)
+    card = (folder / "README.md").read_text()
+    assert config.name == name
+    assert config.licence
+    assert config.licence in card
+    assert config.trained_on
+    load_weights(sw.Model(config), folder)
+
+
+def test_the_example_song_comes_apart() -> None:
+    """Well above the song itself, stem for stem; the figures proper are in docs/results.md."""
+    truth = sw.Stems.read(SONG)
+    stems = sw.load(device="cpu").separate(truth.mixture, rate=truth.rate, seed=0)
+    order = torch.stack([truth[name] for name in stems])
+    gains = active_scores(stems.audio, order, truth.rate).improvement.nanmean(0)
+    assert gains.nanmean() > 4
+    assert gains[~gains.isnan()].min() > 0
+    error = (stems.mixture - truth.mixture).square().mean() / truth.mixture.square().mean()
+    assert 10 * error.log10() < -80
+
+
+def test_what_it_invents_sounds() -> None:
+    band = sw.load(device="cpu").generate(3, seed=7)
+    assert band.mixture.square().mean().sqrt() > 10 ** (-50 / 20)
+    assert band.mixture.abs().max() < 2
+    assert any(band.presence.values())
+
+
+@pytest.mark.slow
+def test_the_five_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["five_lines.py", str(tmp_path)])
+    runpy.run_path(str(ROOT / "examples" / "five_lines.py"))
+    for job in ("band", "more", "stems"):
+        assert {path.stem for path in (tmp_path / job).iterdir()} == {"bass", "drums", "guitar", "piano", "mix"}
