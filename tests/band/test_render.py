@@ -102,9 +102,7 @@ def test_same_numbers_same_song():
     assert first[2] == second[2]
 
 
-@pytest.mark.parametrize(
-    ("band", "seed", "index"), [(BAND, 3, 2), (BAND, 4, 1), (replace(BAND, split="validation"), 3, 1)]
-)
+@pytest.mark.parametrize(("band", "seed", "index"), [(BAND, 3, 2), (BAND, 4, 1), (replace(BAND, split="validation"), 3, 1)])
 def test_other_numbers_other_song(band, seed, index):
     assert render_song(band, seed, index, 3.0, 11025)[1].digest() != render_song(BAND, 3, 1, 3.0, 11025)[1].digest()
 
@@ -181,26 +179,28 @@ def test_a_folder_comes_back_as_it_was_rendered(tmp_path):
 
 
 @pytest.mark.slow
-def test_workers_render_what_one_process_renders(tmp_path):
-    wanted = order(tmp_path / "a", songs=3)
+def test_workers_render_the_same_bytes_however_many(tmp_path):
+    wanted = order(tmp_path / "a")
     made = list(render_set(wanted, workers=2))
-    assert sorted(one.index for one in made) == [0, 1, 2]
+    assert sorted(one.index for one in made) == [0, 1]
     assert all(one.cpu > 0 and one.seconds == 3.0 for one in made)
-    rendered_here(order(tmp_path / "b", songs=3))
-    for path in (tmp_path / "a").rglob("*.*"):
-        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+    list(render_set(order(tmp_path / "b"), workers=1))
+    written = [path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*")]
+    assert len(written) > 4
+    for path in written:
+        assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
     again = list(render_set(wanted, workers=2))
-    assert [one.cpu for one in again] == [0.0, 0.0, 0.0]
+    assert [one.cpu for one in again] == [0.0, 0.0]
 
 
 @pytest.mark.slow
 def test_stopping_early_leaves_whole_tracks_only_and_the_set_goes_on(tmp_path):
-    wanted = order(tmp_path, songs=12)
+    wanted = order(tmp_path, songs=8)
     songs = render_set(wanted, workers=1)
     next(songs)
     songs.close()
     tracks = list((tmp_path / "train").iterdir())
-    assert 1 <= len(tracks) < 12
+    assert 1 <= len(tracks) < 8
     assert all(json.loads((track / "track.json").read_text())["samples"] == 33075 for track in tracks)
     kept = {track: (track / "track.json").stat().st_mtime_ns for track in tracks}
     assert len(list(render_set(replace(wanted, songs=len(tracks) + 1), workers=1))) == len(tracks) + 1
@@ -329,7 +329,7 @@ def test_a_worker_that_dies_is_named(tmp_path, monkeypatch):
             pass
 
     monkeypatch.setattr(render, "ProcessPoolExecutor", Dead)
-    with pytest.raises(StemweaveError, match="a render process died.*--workers"):
+    with pytest.raises(StemweaveError, match=r"a render process died.*--workers"):
         list(render_set(order(tmp_path)))
 
 

@@ -95,13 +95,15 @@ def test_unknown_and_given_stems_get_no_gradient(tiny_model: Model) -> None:
     assert not torch.allclose(module.loss(clean, known, conditions, sigma, moved), before)
 
 
-def test_quiet_mixtures_count_like_loud_ones(tiny_model: Model) -> None:
+def test_quiet_mixtures_count_like_loud_ones_where_noise_is_high(tiny_model: Model) -> None:
     module = make_training(tiny_model.config)
-    mixture = torch.cat((0.2 * torch.ones(1, 1, 64), 0.05 * torch.ones(1, 1, 64), torch.zeros(1, 1, 64)))
-    weight = module.loudness_weight(mixture, torch.ones(3, dtype=torch.bool))
-    assert (weight[0] * 0.2**2).item() == pytest.approx((weight[1] * 0.05**2).item(), rel=1e-4)
-    assert weight[2].item() == pytest.approx(10)
-    assert (module.loudness_weight(mixture, torch.zeros(3, dtype=torch.bool)) == 1).all()
+    config, high, low = tiny_model.config, torch.full((2,), 50.0), torch.full((2,), 1e-4)
+    mixture = config.mixture_level * torch.tensor([2.0, 0.5])[:, None, None] * torch.ones(2, 1, 64)
+    every, none = torch.ones(2, dtype=torch.bool), torch.zeros(2, dtype=torch.bool)
+    loud, quiet = module.weight(high, mixture, every)
+    assert (loud * 2.0**2).item() == pytest.approx((quiet * 0.5**2).item(), rel=1e-3)
+    torch.testing.assert_close(module.weight(low, mixture, every), torch.full((2,), 1e8), rtol=1e-3, atol=0)
+    torch.testing.assert_close(module.weight(high, mixture, none), module.model.precondition.weight(high))
 
 
 def test_learning_rate_is_a_trapezoid() -> None:
@@ -142,11 +144,17 @@ class Tones(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
 @pytest.mark.filterwarnings("ignore")
 def test_it_learns_and_exports_the_average(tiny_model: Model, tmp_path: Path) -> None:
     module = make_training(tiny_model.config, warm_up=5, cool_down=10, rate_peak=3e-3)
+    quiet = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False, "logger": False}
     trainer = L.Trainer(
-        max_steps=60, val_check_interval=60, check_val_every_n_epoch=None, accelerator="cpu", logger=False,
-        num_sanity_val_steps=0, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, gradient_clip_val=1.0,
+        max_steps=60,
+        val_check_interval=60,
+        check_val_every_n_epoch=None,
+        accelerator="cpu",
+        num_sanity_val_steps=0,
+        gradient_clip_val=1.0,
         callbacks=[ExportAverage(tmp_path / "model", decay=0.9)],
-    )  # fmt: skip
+        **quiet,
+    )
     trainer.fit(module, DataLoader(Tones(), 8), DataLoader(torch.utils.data.Subset(Tones(), range(8)), 8))
     assert float(trainer.callback_metrics["valid/mixture-0.5"]) < 0.5, "one would be no better than silence"
     assert float(trainer.callback_metrics["valid/sisdri-piano"]) > 5

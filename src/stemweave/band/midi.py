@@ -196,7 +196,7 @@ def lumps(path: Path) -> Iterator[tuple[str, bytes]]:
             yield f"{path.stem}:{name.rstrip(bytes(1)).decode('latin-1')}", data[start : start + size]
 
 
-def files(folders: tuple[Path, ...] = FOLDERS) -> Iterator[tuple[str, bytes]]:
+def files(folders: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
     """Every MIDI file in the folders, loose or inside WADs, by name, each content once."""
     seen: set[bytes] = set()
     for path in sorted(path for folder in folders for path in folder.glob("*")):
@@ -266,13 +266,13 @@ def _shifted(notes: NDArray[np.void], shift: int) -> NDArray[np.void]:
     return moved
 
 
-def installed(folders: tuple[Path, ...] = FOLDERS) -> Pieces:
-    """The installed pieces that have notes for all four stems.
+def installed(folders: tuple[Path, ...] | None = None) -> Pieces:
+    """The pieces in the folders, by default the packages' own, that have notes for all four stems.
 
     Raises:
         MissingExtra: when there is none.
     """
-    read = (_named(name, data) for name, data in files(folders))
+    read = (_named(name, data) for name, data in files(FOLDERS if folders is None else folders))
     full = tuple(one for one in read if all(one.parts[stem].notes.size >= FEWEST for stem in STEMS))
     if not full:
         raise MissingExtra(

@@ -107,6 +107,7 @@ def save(model: Model, folder: Path | str, card: str = "", steps_trained: int | 
             draft.mkdir()
             (draft / CONFIG).write_text(config.to_json(), encoding="utf-8")
             save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
+            (draft / WEIGHTS).chmod(0o644)  # safetensors leaves it readable by its owner alone
             (draft / CARD).write_text(card or plain_card(config), encoding="utf-8")
             if folder.exists():
                 shutil.move(folder, Path(place) / "old")

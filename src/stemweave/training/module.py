@@ -72,13 +72,18 @@ class StemTraining(L.LightningModule):
         levels = sigma[:, None].masked_fill(conditions.given, 0.0)
         mixture = clean.sum(1) * conditions.mixed[:, None, None]
         denoised = self.model(clean + levels[:, :, None, None] * noise, levels, mixture, conditions.mixed.to(clean.dtype))
-        weight = self.model.precondition.weight(sigma) * self.loudness_weight(mixture, conditions.mixed)
+        weight = self.weight(sigma, mixture, conditions.mixed)
         return denoising_loss(denoised, clean, weight[:, None] * (known & ~conditions.given))
 
-    def loudness_weight(self, mixture: Tensor, mixed: Tensor) -> Tensor:
-        """Quiet and loud mixtures count alike: D stays the posterior mean, since the weight depends on the condition only."""
+    def weight(self, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:
+        """EDM's λ(σ) = 1/σ² + 1/s², s the data's level; where the mixture is given, that level scaled as the mixture is.
+
+        Quiet and loud mixtures then count alike at high noise levels; D stays the posterior mean, since the weight depends on
+        the condition only. Shapes: sigma and mixed (batch,), mixture (batch, channels, samples) → (batch,).
+        """
         power = mixture.square().mean((1, 2)) / self.model.config.mixture_level**2
-        return torch.where(mixed, 1 / power.clamp(0.1, 10), 1.0)
+        level = self.model.config.sigma_data**2 * torch.where(mixed, power.clamp(0.1, 10), 1.0)
+        return 1 / sigma**2 + 1 / level
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Losses per mode at fixed noise levels and fixed noise, and the separation improvement of one evaluation."""
