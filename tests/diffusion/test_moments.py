@@ -4,6 +4,7 @@ Nothing here but numpy and the formulas: a rule is D'(x, σ) = A·x + b·y, a pr
 """
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -164,7 +165,7 @@ def recursion(rule, project, relax, step, sigmas, churn, resamples, keep=0.0):
         nonlocal gain, covariance
         gain, covariance = affine.matrix @ gain + affine.seen, affine.matrix @ covariance @ affine.matrix.T
 
-    for sigma, target in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, target in pairwise(sigmas):
         hot = sigma * (1 + min(churn / (len(sigmas) - 1), math.sqrt(2) - 1))
         for again in reversed(range(resamples)):
             covariance = covariance + (hot**2 - sigma**2) * I

@@ -1,6 +1,8 @@
 """Separation rules on four independent Gaussian stems: the table of their biases, and their laws."""
 
 import math
+from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -135,11 +137,18 @@ TABLE = {
 }
 
 
+@cache
+def row(propagate, name):
+    """The exact moments of one row."""
+    build, step, steps, churn, resamples, *_ = TABLE[name]
+    return propagate(build, 1, karras(steps, 1e-4, 1.0), step, churn=churn, resamples=resamples)
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_table_of_rules(propagate, name):
-    """The published toy was drawn, so its last digits carry sampling error: slopes ±.005, SDR ±.03 dB."""
-    build, step, steps, churn, resamples, slopes, variances, sdr = TABLE[name]
-    ours = propagate(build, 1, karras(steps, 1e-4, 1.0), step, churn=churn, resamples=resamples)
+    """The toy's values lie within sampling error of the exact ones: slopes ±.005, SDR ±.03 dB."""
+    *_, slopes, variances, sdr = TABLE[name]
+    ours = row(propagate, name)
     torch.testing.assert_close(ours.gain[:, 0], torch.tensor(slopes, **DOUBLE), rtol=0, atol=0.0055)
     ratio, ours_sdr = ratio_and_sdr(ours)
     if variances is not None:
@@ -162,8 +171,7 @@ FROZEN = {
 
 @pytest.mark.parametrize("name", FROZEN)
 def test_table_to_four_digits(propagate, name):
-    build, step, steps, churn, resamples, *_ = TABLE[name]
-    ours = propagate(build, 1, karras(steps, 1e-4, 1.0), step, churn=churn, resamples=resamples)
+    ours = row(propagate, name)
     torch.testing.assert_close(ours.gain[:, 0], torch.tensor(FROZEN[name], **DOUBLE), rtol=0, atol=6e-5)
 
 
@@ -200,6 +208,26 @@ def test_dirac_flow_shares_amplitudes_and_collapses(propagate, anchor, first, se
     ours = propagate(dirac(anchor, independent(first, second)), 1, log_linear(400, 1e-5, sigma_max), Heun())
     assert ours.gain[0, 0].item() == pytest.approx(gain, abs=2e-4)
     assert ours.std[0].item() == pytest.approx(first * second / sigma_max, rel=0.01)
+
+
+@pytest.mark.parametrize("fall", [0.9, 0.5, 0.25, 0.0])
+def test_dirac_amplifies_noise_where_steps_are_coarse(fall):
+    """Above the stems' level (D ≈ 0) noise common to the free stems is multiplied by 1 − N(1 − σ'/σ): beyond −1 it grows."""
+    silence = torch.zeros(1, 1, 1, **DOUBLE)
+    problem = Problem(DiracTangent(lambda x, sigma: 0 * x, 0), (1, 4, 1, 1), project=DiracAnchor(silence, 0))
+    ones = torch.ones(1, 4, 1, 1, **DOUBLE)
+    out = final(walk(problem, torch.tensor([1.0, fall], **DOUBLE), Euler(), noise=lambda *_: ones)).x
+    torch.testing.assert_close(out[:, 1:], (1 - 4 * (1 - fall)) * ones[:, 1:])
+
+
+@pytest.mark.parametrize(("steps", "least", "most"), [(4, 100, 1000), (8, 2, 10), (16, 0.5, 0.6), (40, 0.6, 0.7)])
+def test_dirac_needs_steps(propagate, steps, least, most):
+    """Largest residual variance over truth, loudest anchor, no churn; the even projection never exceeds 1.4."""
+    sigmas = karras(steps, 1e-4, 1.0)
+    ratio, _ = ratio_and_sdr(propagate(dirac(1), 1, sigmas, Euler()))
+    assert least < ratio.max() < most + 0.1
+    even_ratio, _ = ratio_and_sdr(propagate(even, 1, sigmas, Euler()))
+    assert even_ratio.max() < 1.4
 
 
 def test_resamples_move_dirac_to_the_truth(propagate):
@@ -278,10 +306,10 @@ def test_exact_and_explicit_meet_at_many_steps(propagate, width):
         one, other = propagate(split, 1, sigmas, Euler()), propagate(stepped, 1, sigmas, Euler())
         return torch.cat([one.gain - other.gain, one.covariance - other.covariance], 1)
 
-    coarse, fine = difference(500), difference(1000)
+    coarse, fine = difference(200), difference(400)
     assert (coarse.norm() / fine.norm()).item() == pytest.approx(2, rel=0.1)
     assert (2 * fine - coarse).norm() < 0.1 * fine.norm()
-    assert fine.norm() < 0.01
+    assert fine.norm() < 0.02
 
 
 @pytest.mark.parametrize("factor", [0.01, 0.1, 0.5, 1.0, 10.0])
@@ -302,15 +330,24 @@ def test_a_width_of_nothing_is_the_even_projection():
     torch.testing.assert_close(at_zero, EvenProjection(mixture)(x, levels[1], None))
 
 
-@pytest.mark.parametrize(("true_width", "largest"), [(0.75 * math.sqrt(2), 1.08), (1.0, 1.22), (0.75, 2.17), (0.5, 4.9)])
-def test_explicit_steps_diverge_when_the_width_is_small(propagate, true_width, largest):
-    """The residual is multiplied by 1 − κ(1 − σ'/σ̂), κ = N/c²; beyond 2 it grows."""
-    gamma = 40 / 150
-    falls = 1 - RELEASE[1:-1] / (RELEASE[:-2] * (1 + gamma))
+@pytest.mark.parametrize(
+    ("true_width", "largest", "residual"),
+    [
+        (0.75 * math.sqrt(2), 1.08, 0.0),
+        (1.0, 1.22, 0.0),
+        (0.75, 2.17, 0.33),
+        (0.5 * math.sqrt(2), 2.44, None),
+        (0.5, 4.9, None),
+    ],
+)
+def test_explicit_steps_diverge_when_the_width_is_small(propagate, true_width, largest, residual):
+    """The residual is multiplied by 1 − κ(1 − σ'/σ̂), κ = N/c²; beyond 2 it grows, for some widths without bound (None)."""
+    falls = 1 - RELEASE[1:-1] / (RELEASE[:-2] * (1 + 40 / 150))
     assert (4 / true_width**2 * falls).max().item() == pytest.approx(largest, abs=0.06)
     build = lambda seen: Problem(GaussianLikelihood(FOUR, seen[:, 0], Proportional(true_width)), shape(seen))  # noqa: E731
-    ours = propagate(build, 1, RELEASE[:-1], Euler(), churn=40)
-    assert (ours.covariance.diagonal().max() > 1e3) == (largest > 3)
+    ours = propagate(build, 1, RELEASE, Euler(), churn=40)
+    left = ours.covariance.sum().sqrt().item()
+    assert left > 1e6 if residual is None else left == pytest.approx(residual, abs=0.005)
 
 
 # Even
@@ -325,7 +362,7 @@ def test_even_is_exact_for_identical_stems(propagate):
 
 
 def test_even_flow_of_two_stems(propagate):
-    """Posterior std √(s₁s₂/2), no collapse; gain .387 for (.1, .2) (.383 drawn), worse than Dirac's .333 (truth .2)."""
+    """Posterior std √(s₁s₂/2), no collapse; gain .387 for (.1, .2) (the toy says .383), worse than Dirac's .333 (truth .2)."""
     ours = propagate(lambda seen: even(seen, independent(0.1, 0.2)), 1, log_linear(400, 1e-5, 20.0), Heun())
 
     def slope(sigma, u):
@@ -423,3 +460,17 @@ def test_the_output_sums_to_the_mixture_after_the_last_projection():
     *_, before, last = walk(problem, karras(12, 1e-4, 1.0), Heun(), noise=source)
     assert (mix(before.x) - y).abs().max() > 1e-3
     torch.testing.assert_close(mix(last.x), y, rtol=0, atol=1e-14)
+
+
+def test_print_the_table(propagate):
+    """The table of docs/laws.md; the page must hold what this writes."""
+    page = (Path(__file__).parents[2] / "docs" / "laws.md").read_text("utf-8")
+    lines = ["| rule | gains | variance | SDR |", "|---|---|---|---|"]
+    for name in TABLE:
+        ours = row(propagate, name)
+        ratio, sdr = ratio_and_sdr(ours)
+        gains = " ".join(f"{gain:.3f}"[1:] for gain in ours.gain[:, 0].tolist())
+        lines.append(f"| {name} | {gains} | {ratio.min():.2f}-{ratio.max():.2f} | {sdr:.2f} |")
+    written = "\n".join(lines)
+    print(f"\n{written}")
+    assert written in page

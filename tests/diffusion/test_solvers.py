@@ -53,7 +53,7 @@ def unconditional(prior):
     ],
 )
 def test_output_std_over_truth(propagate, step, steps, sigma_max, churn, exact, toy):
-    """`toy` was drawn (about 10⁴ draws, so ±.7 %), `exact` is propagated."""
+    """`exact` is propagated; `toy` lies as far off as some 10⁴ draws would leave it (±.7 %)."""
     ours = propagate(unconditional(TENTH), 0, karras(steps, 1e-4, sigma_max), step, churn=churn)
     ratio = ours.std.item() / 0.1
     assert ratio == pytest.approx(exact, abs=6e-5)
@@ -103,9 +103,7 @@ def test_all_solvers_agree_on_the_posterior_mean_rule(propagate, step, options, 
 @pytest.mark.parametrize("schedule", [karras, log_linear])
 def test_order_of_convergence(propagate, step, order, within, schedule):
     """Halving the steps' size divides the change of the output's covariance by 2^order."""
-    made = [
-        propagate(unconditional(PAIR), 0, schedule(steps, 0.02, 1.0)[:-1], step).covariance for steps in (49, 97, 193)
-    ]
+    made = [propagate(unconditional(PAIR), 0, schedule(steps, 0.02, 1.0)[:-1], step).covariance for steps in (49, 97, 193)]
     coarse, fine = (made[0] - made[1]).norm(), (made[1] - made[2]).norm()
     assert math.log2(coarse / fine) == pytest.approx(order, abs=within)
 

@@ -140,9 +140,8 @@ def test_missing_keys_and_broken_json(copy: Path) -> None:
 
 
 def test_config_survives_json(tiny_model: Model) -> None:
-    rich = dataclasses.replace(
-        tiny_model.config, separate=Sampling(5, 1.0, 0.01, solver="heun"), error_sigmas=(0.1, 0.2), errors=((1.0, 2.0), (3.0, 4.0))
-    )
+    other, table = Sampling(5, 1.0, 0.01, solver="heun"), ((1.0, 2.0), (3.0, 4.0))
+    rich = dataclasses.replace(tiny_model.config, separate=other, error_sigmas=(0.1, 0.2), errors=table)
     assert ModelConfig.from_json(rich.to_json()) == rich
 
 

@@ -69,8 +69,8 @@ class PosteriorMeanFull:
 class PosteriorGiven:
     """D + σ²·Jᵀ(k − D)/v on the given stems: the other stems follow what is given, by one vector-Jacobian product.
 
-    `given`: (batch, stems, channels, samples), read where `known` (stems,), boolean, is true. `variance` as in `PosteriorMean`;
-    exact where one stem is given or the given stems are independent.
+    `given`: (batch, stems, channels, samples), read where `known` (stems,), boolean, is true. `variance` as in `PosteriorMean`.
+    Exact on a Gaussian prior where one stem is given; the errors of several are taken to be uncorrelated.
     """
 
     prior: Denoiser

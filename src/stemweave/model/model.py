@@ -59,7 +59,7 @@ class Bound:
 
     def __call__(self, x: Tensor, sigma: Tensor, /) -> Tensor:
         """Shape: (batch, stems, channels, samples) → the same; `sigma` one level for all stems not given."""
-        levels = sigma.to(x.dtype).expand(x.shape[:2])
+        levels = sigma.to(x.device, x.dtype).expand(x.shape[:2])
         if self.known is not None and self.mask is not None:
             x = torch.where(self.mask[:, None, None], self.known, x)
             levels = levels.masked_fill(self.mask, 0.0)
