@@ -7,6 +7,7 @@ import torch
 
 from stemweave.audio.files import Reader, Writer, read, staged, write
 from stemweave.audio.formats import AIFF16, AIFF24, AIFF32, ENCODINGS, FLAC16, FLAC24, MP3, OGG, WAV16, WAV24, WAV32
+from stemweave.audio.mpeg import least_samples
 from stemweave.errors import AudioError, FormatError, OutputError
 
 LOSSLESS = [(WAV32, 0), (WAV24, 2**-24), (WAV16, 2**-16), (FLAC24, 2**-24), (FLAC16, 2**-16)]
@@ -220,6 +221,37 @@ def test_a_truncated_file(tmp_path, encoding, kept, generator, capfd):
     path.write_bytes(content[: int(len(content) * kept)])
     refused(path, "truncated")
     capfd.readouterr()
+
+
+@pytest.mark.parametrize("rate", [44100, 22050, 11025])
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+@pytest.mark.parametrize("fade", [torch.linspace(0, 1, 5), torch.linspace(1, 0, 5)])
+def test_mp3_is_read_whole_or_refused(tmp_path, rate, mode, fade, capfd):
+    noise = torch.randn(5, rate, generator=torch.Generator().manual_seed(0))
+    path = tmp_path / "x.mp3"
+    with soundfile.SoundFile(path, "w", rate, 1, bitrate_mode=mode, compression_level=0.5) as file:
+        file.write((noise * fade[:, None] ** 8 * 0.5).flatten().numpy())
+    whole, _ = read(path)
+    assert whole.shape == (1, 5 * rate)
+    assert 5 * rate - 10_000 < least_samples(path) <= 5 * rate
+    content = path.read_bytes()
+    path.write_bytes(content[content.index(content[:2], 4) :])  # without the frame that says how long the file is
+    if mode == "VARIABLE" and fade[0] == 1:  # looks shorter than it is
+        refused(path, "would be cut off")
+    else:
+        bare, _ = read(path)
+        assert bare.shape[1] >= 5 * rate  # with the encoder's delay
+        assert float(whole.square().sum()) == pytest.approx(float(bare.square().sum()), rel=0.01)
+    capfd.readouterr()
+
+
+def test_a_tag_before_an_mp3_is_skipped(tmp_path):
+    write(tmp_path / "x.mp3", tones(1, 30_000, 44100), 44100, MP3)
+    bare = least_samples(tmp_path / "x.mp3")
+    tag = b"ID3\x04\x00\x00" + bytes([0, 0, 2, 1]) + bytes(257)
+    (tmp_path / "x.mp3").write_bytes(tag + (tmp_path / "x.mp3").read_bytes())
+    assert least_samples(tmp_path / "x.mp3") == bare > 0
+    assert read(tmp_path / "x.mp3")[0].shape == (1, 30_000)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".aiff", ".ogg"])

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from stemweave.audio.formats import WAV32, Encoding
 from stemweave.audio.headers import foreign_format, is_cut_short
+from stemweave.audio.mpeg import least_samples, says_length
 from stemweave.audio.resample import resample
 from stemweave.errors import AudioError, OutputError
 
@@ -36,10 +37,9 @@ class Reader:
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
-        self._file = _open(self.path)
+        self._file, self.frames = _open(self.path)
         self.rate: int = self._file.samplerate
         self.channels: int = self._file.channels
-        self.frames: int = self._file.frames
         self._start = 0  # where the block in hand begins
         self._block = torch.zeros(self.channels, 0)
 
@@ -99,13 +99,13 @@ class Reader:
 _AGAIN = "copy or export it again"
 
 
-def _open(path: Path) -> soundfile.SoundFile:
+def _open(path: Path) -> tuple[soundfile.SoundFile, int]:
     """Open after checking that all of it is there."""
     try:
         _check(path)
         with soundfile.SoundFile(path) as file:
-            _check_end(path, file)
-        return soundfile.SoundFile(path)
+            frames = _length(path, file)
+        return soundfile.SoundFile(path), frames
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path} is not a sound file that stemweave reads (WAV, FLAC, Ogg, MP3, AIFF)") from error
     except OSError as error:
@@ -126,9 +126,12 @@ def _check(path: Path) -> None:
         raise AudioError(f"{path} is truncated, it ends before its header says: {_AGAIN}")
 
 
-def _check_end(path: Path, file: soundfile.SoundFile) -> None:
+def _length(path: Path, file: soundfile.SoundFile) -> int:
+    """Samples that can be read, all of them: raises AudioError where the end is missing."""
     if file.frames == 0:
         raise AudioError(f"{path} holds no samples: {_AGAIN}")
+    if file.format == "MP3" and not says_length(path):
+        return _counted(path, file)
     try:
         file.seek(file.frames - 1)
         complete = len(file.read(1)) == 1
@@ -136,6 +139,17 @@ def _check_end(path: Path, file: soundfile.SoundFile) -> None:
         complete = False
     if not complete:
         raise AudioError(f"{path} is truncated, its end is missing: {_AGAIN}")
+    return int(file.frames)
+
+
+def _counted(path: Path, file: soundfile.SoundFile) -> int:
+    """The length of an MP3 that does not say it, by decoding it once."""
+    if file.frames < least_samples(path):
+        raise AudioError(f"{path} does not say how long it is and would be cut off: convert it first, to WAV or FLAC")
+    counted = 0
+    while block := len(file.read(BLOCK, dtype="float32")):
+        counted += block
+    return counted
 
 
 class Writer:

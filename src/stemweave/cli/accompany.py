@@ -1,0 +1,70 @@
+"""``stemweave accompany``: new stems in time with those there are."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from stemweave.audio.stems import Stems
+from stemweave.cli import options
+from stemweave.cli.app import complain
+from stemweave.cli.manifest import Job
+from stemweave.cli.output import shelf
+from stemweave.cli.sampling import changed
+from stemweave.cli.takes import Takes
+from stemweave.cli.values import encoding, folder_name, given_files, one_of, stem_names
+from stemweave.model.checkpoint import DEFAULT
+from stemweave.tasks.accompany import Conditioning, checked_names, learned, replacement
+from stemweave.tasks.sampler import Progress, Sampler
+from stemweave.tasks.song import checked_seed
+from stemweave.tasks.studio import load
+
+METHODS: Mapping[str, Conditioning] = {"learned": learned, "replacement": replacement}
+
+
+def accompany(
+    given: options.Given,
+    make: options.Make = None,
+    model: options.Model = DEFAULT,
+    takes: options.Takes = 1,
+    pick: options.Picked = options.Pick.ALL,
+    title: options.Title = "",
+    output: options.Output = Path("accompanied"),
+    file_format: options.Format = options.FileFormat.WAV,
+    int16: options.Int16 = False,
+    int24: options.Int24 = False,
+    float32: options.Float32 = False,
+    rate: options.Rate = None,
+    overwrite: options.Overwrite = False,
+    skip_existing: options.SkipExisting = False,
+    as_json: options.Json = False,
+    device: options.Device = "auto",
+    jobs: options.Jobs = 1,
+    method: options.Hearing = "learned",
+    steps: options.Steps = None,
+    solver: options.Solver = None,
+    churn: options.Churn = None,
+    resamples: options.Resamples = None,
+    seed: options.Seed = None,
+) -> None:
+    """Play along: new stems in time with the stems you have.
+
+    Give one stem or several of equal length; they come back untouched beside the new ones.
+    """
+    arguments = dict(locals())
+    form = encoding(file_format, int16=int16, int24=int24, float32=float32)
+    files, wanted, conditioning = given_files(given), stem_names(make, "--make"), one_of(METHODS, method, "--method")
+    first, slug = checked_seed(seed), folder_name(title or f"with-{'-'.join(files)}")
+    studio = load(model, device=device)
+    made = checked_names(studio.config, tuple(files), wanted)
+    used = changed(studio.config.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)
+    root, names = output / studio.config.name, tuple(name for name in studio.stems if name in (*files, *made))
+    place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
+    complain(f"seed {first}")
+
+    def play(seed: int, progress: Progress) -> Stems:
+        return studio.accompany(
+            files, make=made, seed=seed, conditioning=conditioning, sampler=Sampler.of(used), progress=progress
+        )
+
+    job = Job("accompany", arguments, studio, first, settings=dataclasses.asdict(used), inputs=files)
+    Takes(play, job, takes, place, slug, names).run(pick, jobs, as_json=as_json)

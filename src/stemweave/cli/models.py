@@ -1,0 +1,62 @@
+"""``stemweave models``: which models there are, and what each one is."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stemweave.model.checkpoint import WEIGHTS, digest, embedded, find, read_config
+
+app = typer.Typer(help="Show the models that are installed.", no_args_is_help=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+@app.command("list")
+def list_models(as_json: Json = False) -> None:
+    """List the models inside stemweave, the default first."""
+    found = [_summary(folder) for folder in embedded().values()]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for one in found:
+        typer.echo(f"{one['name']:12} {', '.join(one['stems'])}  {one['rate']} Hz  {one['megabytes']} MB  {one['licence']}")
+
+
+@app.command()
+def info(
+    name: Annotated[str, typer.Argument(help="A model by name, folder or hub id (which is fetched).")] = "band",
+    as_json: Json = False,
+) -> None:
+    """Show what one model is: stems, rate, settings, training data, licence."""
+    folder = find(name)
+    facts = {**_summary(folder), "sha256": digest(folder), **dataclasses.asdict(read_config(folder))}
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    for key, value in facts.items():
+        typer.echo(f"{key:16} {_plain(value)}")
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    config = read_config(folder)
+    return {
+        "name": config.name,
+        "folder": str(folder),
+        "stems": list(config.stems),
+        "rate": config.rate,
+        "channels": config.channels,
+        "megabytes": round((folder / WEIGHTS).stat().st_size / 1e6, 1),
+        "trained_on": config.trained_on,
+        "licence": config.licence,
+    }
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(inner) for inner in value)
+    return str(value)

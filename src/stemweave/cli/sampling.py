@@ -1,0 +1,54 @@
+"""The model's own way of sampling, changed where the command line asks for it."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from stemweave.cli.app import complain
+from stemweave.cli.values import one_of
+from stemweave.errors import UsageError
+from stemweave.model.config import Sampling
+from stemweave.tasks.likelihoods import Dirac, Gaussian, Likelihood, even, learned, posterior_mean
+from stemweave.tasks.sampler import SOLVERS
+
+_MOST = 10_000
+
+LIKELIHOODS: Mapping[str, Likelihood] = {
+    "learned": learned,
+    "dirac": Dirac(),
+    "gaussian": Gaussian(),
+    "even": even,
+    "posterior-mean": posterior_mean,
+}
+
+
+def likelihood_of(name: str, anchor: str | None) -> Likelihood:
+    """The likelihood of that name; raises UsageError for one there is not, or an anchor it has no use for."""
+    rule = one_of(LIKELIHOODS, name, "--likelihood")
+    if anchor is None:
+        return rule
+    if not isinstance(rule, Dirac):
+        raise UsageError(f"--anchor goes with --likelihood dirac, not {name}: leave it out")
+    return Dirac(anchor)
+
+
+def changed(own: Sampling, *, steps: int | None, solver: str | None, churn: float | None, resamples: int | None) -> Sampling:
+    """``own`` with what was asked instead, said on stderr; raises UsageError for values that cannot be."""
+    if steps is not None and not 1 <= steps <= _MOST:
+        raise UsageError(f"--steps is {steps}, expected 1 to {_MOST}")
+    if solver is not None:
+        one_of(SOLVERS, solver, "--solver")
+    if churn is not None and not 0 <= churn <= _MOST:
+        raise UsageError(f"--churn is {churn}, expected a number from 0 to {_MOST}")
+    if resamples is not None and not 1 <= resamples <= _MOST:
+        raise UsageError(f"--resamples is {resamples}, expected 1 to {_MOST}")
+    asked: dict[str, Any] = {"steps": steps, "solver": solver, "churn": churn, "resamples": resamples}
+    used = dataclasses.replace(own, **{name: value for name, value in asked.items() if value is not None})
+    if used != own:
+        complain(f"not the model's own settings: {_difference(own, used)}")
+    return used
+
+
+def _difference(own: Sampling, used: Sampling) -> str:
+    before, after = dataclasses.asdict(own), dataclasses.asdict(used)
+    return ", ".join(f"{name} {after[name]} instead of {before[name]}" for name in after if after[name] != before[name])

@@ -1,0 +1,116 @@
+"""``stemweave separate``: songs into their stems."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stemweave.audio.files import Reader
+from stemweave.cli import options
+from stemweave.cli.app import complain
+from stemweave.cli.batch import Task, run
+from stemweave.cli.inputs import Song, find_songs
+from stemweave.cli.manifest import Facts, Job
+from stemweave.cli.output import Piece, Shelf, deliver, shelf
+from stemweave.cli.sampling import changed, likelihood_of
+from stemweave.cli.values import encoding, known_stems
+from stemweave.model.checkpoint import DEFAULT
+from stemweave.model.config import ModelConfig, Sampling
+from stemweave.tasks.likelihoods import Likelihood, learned
+from stemweave.tasks.sampler import Progress, Sampler
+from stemweave.tasks.separate import Separation, direct, masked
+from stemweave.tasks.separate import separate as take_apart
+from stemweave.tasks.song import checked_seed
+from stemweave.tasks.studio import Studio, load
+
+
+def separate(
+    songs: options.Songs,
+    model: options.Model = DEFAULT,
+    stems: options.Stems = None,
+    residual: options.Residual = False,
+    direct_signals: options.Direct = False,
+    output: options.Output = Path("separated"),
+    file_format: options.Format = options.FileFormat.WAV,
+    int16: options.Int16 = False,
+    int24: options.Int24 = False,
+    float32: options.Float32 = False,
+    rate: options.Rate = None,
+    overwrite: options.Overwrite = False,
+    skip_existing: options.SkipExisting = False,
+    as_json: options.Json = False,
+    device: options.Device = "auto",
+    jobs: options.Jobs = 1,
+    likelihood: options.Likelihood = "learned",
+    anchor: options.Anchor = None,
+    steps: options.Steps = None,
+    solver: options.Solver = None,
+    churn: options.Churn = None,
+    resamples: options.Resamples = None,
+    seed: options.Seed = None,
+) -> None:
+    """Take songs apart into their stems.
+
+    Songs may have any length, rate and number of channels.
+    The stems are the song's own sound, shared out, and sum to the song.
+    The model knows only its own stems: voices and other sounds end up in them.
+    """
+    arguments = dict(locals())
+    form, rule = encoding(file_format, int16=int16, int24=int24, float32=float32), likelihood_of(likelihood, anchor)
+    studio = load(model, device=device)
+    used = changed(_own(studio.config, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
+    how = Separation(rule, Sampler.of(used), direct if direct_signals else masked, residual, checked_seed(seed))
+    kept = known_stems(stems, studio.stems, "--stems")
+    root = output / studio.config.name
+    place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
+    work = Work(studio, how, kept, place, arguments, dataclasses.asdict(used))
+    found = find_songs(songs, root)
+    wanted = [song for song in found if place.wants(song.track)]
+    complain(f"{studio.config.name} knows {', '.join(studio.stems)} only: voices and other sounds end up in these")
+    if len(wanted) < len(found):
+        complain(f"left out {len(found) - len(wanted)} of {len(found)} songs whose stems are there")
+    run([Task(str(song.track), partial(work, song)) for song in wanted], jobs, as_json=as_json)
+
+
+def _own(config: ModelConfig, rule: Likelihood) -> Sampling:
+    """The model's settings for this job: the paper's rules walk like generation, the learned one has its own."""
+    return config.separate if rule is learned else config.generate
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is the same for all songs of a run."""
+
+    studio: Studio
+    how: Separation
+    kept: tuple[str, ...]
+    place: Shelf
+    arguments: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+    def __call__(self, song: Song, progress: Progress) -> Facts:
+        """Take one song apart into its folder; its manifest."""
+        whole = self.how.residual or self.kept == self.studio.stems
+        job = Job(
+            "separate", self.arguments, self.studio, self.how.seed, settings=self.settings, inputs={"song": song.path},
+            reference=song.path, whole=whole,
+        )  # fmt: skip
+        with Reader(song.path) as file:
+            return deliver(self.place, song.track, job, lambda: self._piece(file, progress))
+
+    def _piece(self, file: Reader, progress: Progress) -> Piece:
+        names = (*self.kept, "residual") if self.how.residual else self.kept
+        blocks = map(self._chosen, take_apart(self.studio.model, file, self.how, progress))
+        return Piece(names, file.rate, file.channels, file.frames, blocks)
+
+    def _chosen(self, block: Tensor) -> tuple[Tensor, Tensor]:
+        """The stems to write, with the rest as residual where that is written, and the mix of everything."""
+        kept = [index for index, name in enumerate(self.studio.stems) if name in self.kept]
+        rest = [index for index in range(len(block)) if index not in kept]
+        parts = torch.cat((block[kept], block[rest].sum(0, keepdim=True))) if self.how.residual else block[kept]
+        return parts, block.sum(0)

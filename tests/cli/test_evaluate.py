@@ -1,0 +1,118 @@
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from stemweave.cli.evaluate import app
+from stemweave.errors import DataError, OutputError, UsageError
+
+STEMS = ("bass", "drums", "guitar", "piano")
+
+
+@pytest.fixture
+def songs(tmp_path):
+    for number in range(3):
+        folder = tmp_path / "songs" / "test-a" / f"Track{number:05d}"
+        folder.mkdir(parents=True)
+        for stem, name in enumerate(STEMS):
+            audio = np.random.default_rng((number, stem)).standard_normal(3 * 22050) * 0.05
+            soundfile.write(folder / f"{name}.flac", audio, 22050)
+    return tmp_path / "songs"
+
+
+@pytest.fixture
+def run(songs, tiny_folder):
+    def call(verb, *arguments):
+        words = [verb, "--data", songs, "--model", tiny_folder, "--device", "cpu", *arguments]
+        return CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+
+    return call
+
+
+def test_separation_prints_tables_and_writes_one_report(run, tmp_path):
+    place = tmp_path / "report.json"
+    result = run("separation", "--songs", 2, "--seeds", 2, "--seed", 5, "--json", place)
+    assert result.exit_code == 0
+    report = json.loads(place.read_text())
+    assert list(report["rows"]) == ["direct", "masked", "oracle", "silence", "mixture"]
+    assert (report["songs"], report["seeds"], report["stems"]) == (2, [5, 6], list(STEMS))
+    assert (report["device"], report["precision"], report["likelihood"]) == ("cpu", "float32", "learned")
+    assert report["sampling"]["steps"] == 2
+    assert report["data"]["splits"] == ["test-a"]
+    assert len(report["data"]["sha256"]) == len(report["model"]["sha256"]) == len(report["model"]["config_sha256"]) == 64
+    assert "| direct |" in result.stdout
+    assert "2/2" in result.stderr
+    assert "2/2" not in result.stdout
+
+
+def test_the_same_run_gives_the_same_figures(run, tmp_path):
+    for name in ("one", "two"):
+        run("separation", "--songs", 1, "--protocol", "active", "--rows", "direct", "--json", tmp_path / name)
+    one, two = (json.loads((tmp_path / name).read_text()) for name in ("one", "two"))
+    for report in (one, two):
+        report["rows"]["direct"]["whole"].pop("times_real_time")
+    assert one == two
+
+
+def test_rows_protocols_and_rules_can_be_chosen(run, tmp_path):
+    place = tmp_path / "report.json"
+    options = ("--rows", "masked", "--protocol", "active", "--likelihood", "dirac", "--anchor", "drums", "--steps", 4)
+    result = run("separation", "--split", "test-a", "--songs", 1, "--json", place, *options)
+    report = json.loads(place.read_text())
+    assert list(report["rows"]) == ["masked"]
+    assert report["windows"]["msdm"] == 0
+    assert (report["likelihood"], report["anchor"], report["sampling"]["steps"]) == ("dirac", "drums", 4)
+    assert "2302.02257" not in result.stdout
+
+
+def test_context_prints_a_verdict_and_writes_its_pairs(run, tmp_path):
+    place = tmp_path / "report.json"
+    result = run("context", "--pairs", 4, "--seconds", 1, "--json", place, "--given", "bass", "--seed", 3)
+    assert result.exit_code == 0
+    report = json.loads(place.read_text())
+    assert [pair["seed"] for pair in report["pairs"]] == [3, 4, 5, 6]
+    assert (report["given"], report["seconds"], report["method"]) == ("bass", 1.0, "learned")
+    assert set(report["verdicts"]) == {"onset", "chroma"}
+    assert "| chroma |" in result.stdout
+    assert "4/4" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("separation", "--rows", "best"), UsageError, "--rows is 'best', expected one of direct, masked, oracle, trivial"),
+        (("separation", "--protocol", "kind"), UsageError, "--protocol is 'kind'"),
+        (("separation", "--likelihood", "magic"), UsageError, "--likelihood is 'magic'"),
+        (("separation", "--seeds", 0), UsageError, "--seeds is 0"),
+        (("separation", "--seed", -1), UsageError, "--seed is -1"),
+        (("separation", "--songs", 0), UsageError, "--songs is 0"),
+        (("separation", "--steps", 0), UsageError, "--steps is 0"),
+        (("separation", "--split", "test-b"), DataError, "no split 'test-b', it has 'test-a'"),
+        (("context", "--pairs", 0), UsageError, "--pairs is 0"),
+        (("context", "--seconds", "nan"), UsageError, "--seconds is nan"),
+        (("context", "--given", "kazoo"), UsageError, "--given is 'kazoo', but this model knows bass"),
+        (("context", "--method", "guess"), UsageError, "--method is 'guess'"),
+        (("context", "--seconds", 60), DataError, "0 of 3 songs have 60 s with drums"),
+    ],
+)
+def test_mistakes_are_named(run, arguments, error, message):
+    with pytest.raises(error, match=message):
+        run(*arguments)
+
+
+def test_a_report_is_not_overwritten_unasked(run, tmp_path):
+    place = tmp_path / "report.json"
+    place.write_text("mine")
+    for verb in ("separation", "context"):
+        with pytest.raises(OutputError, match="--overwrite"):
+            run(verb, "--json", place)
+    assert place.read_text() == "mine"
+    run("separation", "--songs", 1, "--rows", "trivial", "--protocol", "active", "--json", place, "--overwrite")
+    assert json.loads(place.read_text())["report"] == "separation"
+
+
+def test_an_empty_folder_is_refused(tiny_folder, tmp_path):
+    with pytest.raises(DataError, match="holds no tracks"):
+        CliRunner().invoke(app, ["separation", "--data", str(tmp_path), "--model", str(tiny_folder)], catch_exceptions=False)
