@@ -10,8 +10,8 @@ results=docs/results
 mkdir -p "$results"
 
 "$sw" render --preset test-a --songs 50 --seconds 60 -o "$work/test"
-"$sw" render --preset test-c --songs 50 --seconds 60 -o "$work/test"
-"$sw" render --preset test-a --songs 12 --seconds 12 --seed 1 -o "$work/short"
+"$sw" render --preset test-c --songs 20 --seconds 60 -o "$work/test"
+"$sw" render --preset test-a --songs 8 --seconds 10 --seed 1 -o "$work/short"
 
 figure() { # NAME ARGUMENTS…: one report, unless it is there
   if [ ! -f "$results/$1.json" ]; then "$sw" evaluate "${@:2}" -n "$model" --json "$results/$1.json" >/dev/null; fi

@@ -28,7 +28,7 @@ def learned(model: Model, mixture: Tensor) -> Problem:
     """The mixture-conditioned denoiser, projected onto the mixture at the end. Ours; not in the paper."""
     if not model.config.joint:
         raise ModelError(f"{model.config.name} has independent priors, which never heard a mixture; use --likelihood dirac")
-    length, hop = grid(model.config)
+    length, hop = model.config.window, 3 * model.config.window // 4  # the mixture says much: windows agree with little overlap
     prior = Windowed(model.mixed(windows(mixture, length, hop)), length, hop)
     return Problem(prior, shape(model, mixture), project=AtLast(EvenProjection(mixture)))
 
