@@ -32,7 +32,7 @@ tests: setup
 	$(BIN)/python -m pytest -m 'not gpu and not network'
 
 demo: setup
-	$(BIN)/stemweave demo -o demo
+	$(BIN)/stemweave demo -o demo --overwrite
 
 wheel: setup
 	$(BIN)/python -m build --wheel

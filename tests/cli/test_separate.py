@@ -348,11 +348,11 @@ def test_memory_does_not_grow_with_length(tmp_path, tiny_folder):
 def test_a_signal_in_the_middle_of_the_work_leaves_nothing(tmp_path, tiny_folder, song, number):
     words = ["separate", song, "-n", tiny_folder, "-o", tmp_path / "out", "--likelihood", "even", "--steps", "10000", "-j", "2"]
     job = subprocess.Popen([sys.executable, "-m", "stemweave", *map(str, words)], stderr=subprocess.PIPE, text=True)
-    while not list((tmp_path / "out").rglob("*.wav")):
+    while not list((tmp_path / "out").rglob("*.wav.*.part")):
         assert job.poll() is None, job.stderr.read()
         time.sleep(0.05)
     job.send_signal(number)
     _, err = job.communicate(timeout=300)
     assert job.returncode == 130, err
     assert err.endswith("stemweave: stopped; nothing was left half done\n")
-    assert [path for path in (tmp_path / "out").rglob("*")] == [tmp_path / "out" / "tiny"]
+    assert list((tmp_path / "out").rglob("*")) == [tmp_path / "out" / "tiny"]

@@ -23,9 +23,8 @@ from stemweave.evaluation.estimators import Estimator, oracle, separator, trivia
 from stemweave.evaluation.protocol import Result, corpus_hash, run
 from stemweave.model.checkpoint import CONFIG, DEFAULT, digest
 from stemweave.tasks.accompany import Conditioning
-from stemweave.tasks.likelihoods import learned
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.separate import Separation, direct, masked
+from stemweave.tasks.separate import Separation, direct, masked, own_sampling
 from stemweave.tasks.studio import Studio, load
 
 app = typer.Typer(help="Measure a model.", no_args_is_help=True)
@@ -75,8 +74,7 @@ def separation(
     rule, all_seeds = likelihood_of(likelihood, anchor), _seeds(seed, seeds)
     reports.free(json_file, overwrite)
     studio = load(model, device=device)
-    own = studio.config.separate if rule is learned else studio.config.generate
-    used = changed(own, steps=steps, solver=solver, churn=churn, resamples=resamples)
+    used = changed(own_sampling(studio.config, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     corpus = _corpus(data, split, songs, studio.stems)
     how = {"likelihood": likelihood, "anchor": anchor, "sampling": asdict(used), "seeds": all_seeds}
     about = _about(studio, corpus, studio.stems) | how

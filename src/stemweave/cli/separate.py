@@ -20,10 +20,8 @@ from stemweave.cli.output import Piece, Shelf, deliver, shelf
 from stemweave.cli.sampling import changed, likelihood_of
 from stemweave.cli.values import encoding, known_stems
 from stemweave.model.checkpoint import DEFAULT
-from stemweave.model.config import ModelConfig, Sampling
-from stemweave.tasks.likelihoods import Likelihood, learned
 from stemweave.tasks.sampler import Progress, Sampler
-from stemweave.tasks.separate import Separation, direct, masked
+from stemweave.tasks.separate import Separation, direct, masked, own_sampling
 from stemweave.tasks.separate import separate as take_apart
 from stemweave.tasks.song import checked_seed
 from stemweave.tasks.studio import Studio, load
@@ -63,7 +61,7 @@ def separate(
     arguments = dict(locals())
     form, rule = encoding(file_format, int16=int16, int24=int24, float32=float32), likelihood_of(likelihood, anchor)
     studio = load(model, device=device)
-    used = changed(_own(studio.config, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
+    used = changed(own_sampling(studio.config, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     how = Separation(rule, Sampler.of(used), direct if direct_signals else masked, residual, checked_seed(seed))
     kept = known_stems(stems, studio.stems, "--stems")
     root = output / studio.config.name
@@ -75,11 +73,6 @@ def separate(
     if len(wanted) < len(found):
         complain(f"left out {len(found) - len(wanted)} of {len(found)} songs whose stems are there")
     run([Task(str(song.track), partial(work, song)) for song in wanted], jobs, as_json=as_json)
-
-
-def _own(config: ModelConfig, rule: Likelihood) -> Sampling:
-    """The model's settings for this job: the paper's rules walk like generation, the learned one has its own."""
-    return config.separate if rule is learned else config.generate
 
 
 @dataclass(frozen=True)

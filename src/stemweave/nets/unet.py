@@ -1,8 +1,9 @@
 """A 1-D U-Net over all stems jointly, in the paper's role (2302.02257), for CPUs: patchify early, stay wide, multiply matrices.
 
 Tracks are cut into overlapping patches by an orthonormal lapped transform; the U-Net runs over frames with frequencies as
-channels. Each stem has its own noise level (0 = given). A mixture may be given too; then each stem's answer may also contain
-a *share* of the mixture: a soft mask, the way separation networks answer.
+channels. Each stem has its own noise level (0 = given). Far more coefficients come in than the trunk is wide, so an answer has three
+parts: coefficients of its own; a gain on the noised stem per band, since removing noise where nothing sounds takes a number per band, not
+per coefficient; and, where a mixture is given, a *share* of it: a soft mask, the way separation networks answer.
 """
 
 from dataclasses import dataclass
@@ -41,17 +42,22 @@ class StemUNet(nn.Module):
         self.lapped = Lapped(hop)
         self.noise = NoiseEmbedding(tracks, config.condition)
         self.register_buffer("bands", band_matrix(hop, config.bands), persistent=False)
+        self.register_buffer("spread", (self.bands.T > 0).float(), persistent=False)
         per_stem, per_mixture = channels * (hop + config.bands), channels * 2 * hop
         self.enter = nn.Linear(tracks * per_stem + per_mixture, config.widths[0])
         self.trunk = Trunk(config)
         self.leave = nn.Linear(config.widths[0], channels * hop * (2 * tracks + 1))
         nn.init.normal_(self.leave.weight, std=0.02 / config.widths[0] ** 0.5)
         nn.init.zeros_(self.leave.bias)
+        self.keep = nn.Linear(config.widths[0], tracks * channels * config.bands)
+        nn.init.zeros_(self.keep.weight)
+        nn.init.zeros_(self.keep.bias)
         self.share = nn.Linear(config.condition, tracks)
         nn.init.zeros_(self.share.weight)
         nn.init.ones_(self.share.bias)
 
     bands: Tensor
+    spread: Tensor
 
     def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:
         """One evaluation.
@@ -68,12 +74,24 @@ class StemUNet(nn.Module):
         condition = self.noise(sigma, mixed)
         hidden = self.trunk(self.enter(self.features(stems, cosines, sines, sigma)), condition)
         own, share = self.answer(hidden, condition, mixed)
+        own = own + self.gains(hidden, sigma) * stems
         cosines, sines = share * cosines.unsqueeze(1), share * sines.unsqueeze(1)
         return self.lapped.inverse(own + cosines, sines)[..., :samples]
 
+    def gains(self, hidden: Tensor, sigma: Tensor) -> Tensor:
+        """What F must add so that D keeps a learned share w of each noised coefficient: (w − c_skip)/(c_out·c_in).
+
+        w starts at c_skip, the best gain for white data. Shape: (batch, stems, channels, frames, hop); 0 for given stems.
+        """
+        ratio = torch.where(sigma > 0, sigma, 1.0)[:, :, None, None, None]
+        bands = self.keep(hidden).float().unflatten(-1, (self.config.stems, self.config.channels, -1)).permute(0, 2, 3, 1, 4)
+        kept = (bands - 2 * ratio.log()).sigmoid() - 1 / (1 + ratio**2)
+        noised = (sigma > 0).to(kept.dtype)[:, :, None, None, None]
+        return (kept * (ratio + 1 / ratio) * noised) @ self.spread
+
     def lower(self, dtype: torch.dtype) -> None:
         """Run the matrix products in `dtype`; the transforms and what they touch stay in float32."""
-        for part in (self.noise.mlp, self.enter, self.trunk, self.leave, self.share):
+        for part in (self.noise.mlp, self.enter, self.trunk, self.leave, self.keep, self.share):
             part.to(dtype)
 
     def features(self, stems: Tensor, cosines: Tensor, sines: Tensor, sigma: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from stemweave.audio.resample import resample
 from stemweave.audio.windows import Segment, crossfade, segments
 from stemweave.diffusion.noise import Noise
 from stemweave.errors import UsageError
+from stemweave.model.config import ModelConfig, Sampling
 from stemweave.model.model import Model
 from stemweave.tasks.likelihoods import Likelihood, learned
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
@@ -60,7 +61,7 @@ def separate(
     Memory depends on the segment, not on the song. The residual, where asked for, is the last source. Cancel by stopping to
     consume, or by an exception from `progress`.
     """
-    sampler = how.sampler or Sampler.of(model.config.separate)
+    sampler = how.sampler or Sampler.of(own_sampling(model.config, how.likelihood))
     gain = loudness_gain(model, song)
     length, overlap = segment_grid(model, song.rate)
     plan = segments(song.frames, length, overlap)
@@ -72,6 +73,11 @@ def separate(
             yield segment, separate_segment(model, piece, song.rate, segment.start, gain, how, sampler, watch)
 
     return crossfade(parts())
+
+
+def own_sampling(config: ModelConfig, likelihood: Likelihood) -> Sampling:
+    """The checkpoint's settings for a likelihood: the paper's rules walk like generation, the learned one has its own."""
+    return config.separate if likelihood is learned else config.generate
 
 
 def separate_segment(
