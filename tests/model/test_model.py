@@ -72,6 +72,21 @@ def test_repr_names_the_conditions(tiny_model: Model) -> None:
     assert repr(tiny_model.mixed(torch.zeros(1, 1, 8))) == "Bound(tiny, mixture)"
 
 
+@pytest.mark.parametrize(("bias", "share"), [(-100.0, 0.0), (100.0, 1.0), (0.0, None)])
+@pytest.mark.parametrize("sigma", [1e-3, 0.06, 2.0])
+def test_the_kept_share_of_a_noised_stem_is_learned_from_nothing_to_all(
+    tiny_model: Model, bias: float, share: float | None, sigma: float
+) -> None:
+    """D = w·x with w from 0 to 1, whatever the level; an untrained gain is white data's c_skip."""
+    model = Model(tiny_model.config)
+    torch.nn.init.zeros_(model.net.leave.weight)
+    torch.nn.init.constant_(model.net.keep.bias, bias)
+    x, level = sigma * torch.randn(1, 4, 1, 512), torch.tensor(sigma)
+    expected = model.precondition.skip(level) if share is None else share
+    with torch.no_grad():
+        torch.testing.assert_close(model.prior()(x, level), expected * x, atol=2e-3 * sigma, rtol=1e-3)
+
+
 @pytest.mark.parametrize("sigma", [1e-3, 0.06, 3.0])
 def test_preconditioning_is_unit_variance_on_white_data(sigma: float) -> None:
     """EDM's promise (2206.00364 §5): unit input and unit target at every level; the best F is 0 when s = σ_data."""
