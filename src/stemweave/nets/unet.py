@@ -3,7 +3,7 @@
 Tracks are cut into overlapping patches by an orthonormal lapped transform; the U-Net runs over frames with frequencies as
 channels. Each stem has its own noise level (0 = given). Far more coefficients come in than the trunk is wide, so an answer has
 three parts: coefficients of its own; a gain on the noised stem per band, since removing noise where nothing sounds takes a
-number per band, not per coefficient; and, where a mixture is given, a *share* of it: a soft mask, as separation networks answer.
+number per band, not per coefficient; and, where a mixture is given, a *share* of it: a soft mask, as separation networks do.
 """
 
 from dataclasses import dataclass
