@@ -108,10 +108,10 @@ def main() -> None:
     parser.add_argument("--card-only", action="store_true")
     asked = parser.parse_args()
     torch.set_grad_enabled(False)
-    model = load(asked.folder)
     if asked.card_only:
         (asked.output / CARD).write_text(card(Model(read_config(asked.output)), asked.hardware))
         return
+    model = load(asked.folder)
     changes: dict[str, object] = {}
     if asked.valid:
         crops = FixedCrops(Cache.open(asked.valid), model.config.window, 48)

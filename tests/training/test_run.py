@@ -52,15 +52,15 @@ def small(name: str, caches: Path, place: Path) -> Path:
     return path
 
 
-def train(*arguments: str) -> subprocess.CompletedProcess[str]:
+def train(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stemweave", "train", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=place)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["band.yaml", "msdm-band.yaml", "isdm-band.yaml"])
 def test_every_recipe_trains_and_exports(name: str, caches: Path, tmp_path: Path) -> None:
-    done = train("fit", "--config", str(small(name, caches, tmp_path)))
+    done = train(tmp_path, "fit", "--config", str(small(name, caches, tmp_path)))
     assert done.returncode == 0, done.stderr[-2000:]
     model = load(tmp_path / "model")
     assert model.config.steps_trained == 2
@@ -70,15 +70,15 @@ def test_every_recipe_trains_and_exports(name: str, caches: Path, tmp_path: Path
 @pytest.mark.slow
 def test_resume_goes_on_where_it_stopped(caches: Path, tmp_path: Path) -> None:
     recipe = str(small("band.yaml", caches, tmp_path))
-    assert train("fit", "--config", recipe).returncode == 0
+    assert train(tmp_path, "fit", "--config", recipe).returncode == 0
     last = tmp_path / "run" / "last.ckpt"
-    done = train("fit", "--config", recipe, "--ckpt_path", str(last), "--trainer.max_steps", "4")
+    done = train(tmp_path, "fit", "--config", recipe, "--ckpt_path", str(last), "--trainer.max_steps", "4")
     assert done.returncode == 0, done.stderr[-2000:]
     assert load(tmp_path / "model").config.steps_trained == 4
 
 
-def test_a_wrong_setting_is_named() -> None:
-    done = train("fit", "--config", "recipes/band.yaml", "--model.shares.nonsense", "1")
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    done = train(tmp_path, "fit", "--config", str(ROOT / "recipes" / "band.yaml"), "--model.shares.nonsense", "1")
     assert done.returncode == 2
     assert "nonsense" in done.stderr
     assert "Traceback" not in done.stderr

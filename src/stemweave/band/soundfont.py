@@ -6,8 +6,9 @@ the samples in memory, so a fresh synth is cheap.
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from ctypes import c_int
 from dataclasses import dataclass
 from functools import cache
@@ -108,7 +109,8 @@ def library() -> ModuleType:
         MissingExtra: when it, or the system library it binds, is not installed.
     """
     try:
-        import fluidsynth
+        with redirect_stdout(sys.stderr):  # where CI is set, it tells on import which library it found
+            import fluidsynth
     except (ImportError, OSError, AttributeError) as error:
         raise MissingExtra(
             "SoundFonts need FluidSynth: pip install 'stemweave[render]' and the system library (apt install "

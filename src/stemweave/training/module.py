@@ -59,6 +59,7 @@ class StemTraining(L.LightningModule):
         sigma = self.draw_sigma(conditions)
         loss = self.loss(clean, known, conditions, sigma, torch.randn_like(clean))
         self.log("train/loss", loss, prog_bar=True)
+        self.log("train/rate", self.lr_schedulers().get_last_lr()[0])  # type: ignore[union-attr]
         return loss
 
     def draw_sigma(self, conditions: Conditions) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from stemweave.training.callbacks import ExportAverage, Listen
@@ -30,5 +30,5 @@ def train(arguments: Sequence[str]) -> None:
         args=list(arguments),
         seed_everything_default=0,
         save_config_kwargs={"overwrite": True},
-        trainer_defaults={"callbacks": [Listen(), LearningRateMonitor()]},
+        trainer_defaults={"callbacks": [Listen()]},
     )
