@@ -19,7 +19,8 @@ figure() { # NAME ARGUMENTS…: one report, unless it is there
 figure band-test-a separation --data "$work/test" --split test-a
 figure band-test-c separation --data "$work/test" --split test-c --protocol active
 for given in drums bass; do
-  figure "band-context-$given" context --data "$work/test" --split test-a --given "$given" --pairs 50 --seconds 6
+  figure "band-context-$given" context --data "$work/test" --split test-a --given "$given" --pairs 50 --seconds 6 \
+    --solver dpm2m --steps 12
 done
 for steps in 1 4 16 40; do
   figure "band-learned-$steps" separation --data "$work/short" --rows direct,masked --protocol active --steps "$steps" --solver euler

@@ -31,8 +31,9 @@ tags: [music, source-separation, diffusion, stems]
 
 # {name}
 
-One diffusion model over {stems} at {rate} Hz, mono (arXiv 2302.02257, with learned conditioning): it separates
-songs into these stems, plays along to any of them, and invents all of them. {millions:.1f} million parameters, bfloat16 on disk.
+One diffusion model over {stems} at {rate} Hz, mono (arXiv 2302.02257, with learned conditioning): it
+separates songs into these stems, plays along to any of them, and invents all of them. {millions:.1f} million parameters, bfloat16
+on disk.
 
 - **Trained on** {trained_on}.
 - **Recipe**: `recipes/{name}.yaml`, {steps} steps. {hardware}
@@ -48,7 +49,7 @@ Songs of our own rendered band; not comparable with results on Slakh2100 or MUSD
 ## What it cannot do
 
 It knows no vocals, strings, winds or other instruments: they end up in one of its stems. Real recordings sound unlike its
-training songs. What it invents and plays along is texture more than music yet: bass-, guitar- and drum-like noise, drum hits, no tunes.
+training songs. What it invents and plays along is texture more than music yet: each stem's colour, some drum hits, no tunes.
 """
 
 
