@@ -130,7 +130,8 @@ def readme_block() -> str:
         "**Separation**, `stemweave evaluate separation --data test --split test-a`:", "",
         *separation("band-test-a"), "",
         "**The same network through the paper's rules**, `runs/band_figures.sh`:", "", *rules(), "",
-        "**Accompaniment hears its context**, `stemweave evaluate context --given drums --pairs 50`:", "", *contexts(), "",
+        "**Accompaniment hears its context**, `stemweave evaluate context --pairs 50 --seconds 6 --solver dpm2m --steps 12`:",
+        "", *contexts(), "",
         "**Speed and memory**, `python bench/speed.py`:", "", *speed(),
     ]  # fmt: skip
     return "\n".join(parts)

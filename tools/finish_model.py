@@ -31,9 +31,8 @@ tags: [music, source-separation, diffusion, stems]
 
 # {name}
 
-One diffusion model over {stems} at {rate} Hz, mono (arXiv 2302.02257, with learned conditioning): it
-separates songs into these stems, plays along to any of them, and invents all of them. {millions:.1f} million parameters, bfloat16
-on disk.
+One diffusion model over {stems} at {rate} Hz, mono (arXiv 2302.02257, with learned conditioning). It separates songs into these
+stems, plays along to any of them, and invents all of them. {millions:.1f} million parameters, bfloat16 on disk.
 
 - **Trained on** {trained_on}.
 - **Recipe**: `recipes/{name}.yaml`, {steps} steps. {hardware}
