@@ -55,6 +55,7 @@ def rules() -> Iterator[str]:
     found = {(rule, steps): report(f"band-{rule}-{steps}") for rule in RULES for steps in STEPS}
     known = [one for one in found.values() if one]
     if not known:
+        yield "Not measured yet."
         return
     for row in ("direct", "masked"):
         yield f"| {row}: mean active-only SI-SDRi, dB | " + " | ".join(f"{n} evaluations" for n in STEPS) + " |"
