@@ -128,7 +128,7 @@ def page() -> str:
 def readme_block() -> str:
     """The README's figures."""
     parts = [
-        "**Separation**, `stemweave evaluate separation --data test --split test-a`:", "",
+        "**Separation**, `stemweave evaluate separation --data test --split test-a --protocol active`:", "",
         *separation("band-test-a"), "",
         "**The same network through the paper's rules**, `runs/band_figures.sh`:", "", *rules(), "",
         "**Accompaniment hears its context**, `stemweave evaluate context --pairs 50 --seconds 6 --solver dpm2m --steps 12`:",

@@ -16,7 +16,7 @@ mkdir -p "$results"
 figure() { # NAME ARGUMENTS…: one report, unless it is there
   if [ ! -f "$results/$1.json" ]; then "$sw" evaluate "${@:2}" -n "$model" --json "$results/$1.json" >/dev/null; fi
 }
-figure band-test-a separation --data "$work/test" --split test-a
+figure band-test-a separation --data "$work/test" --split test-a --protocol active
 figure band-test-c separation --data "$work/test" --split test-c --protocol active
 for given in drums bass; do
   figure "band-context-$given" context --data "$work/test" --split test-a --given "$given" --pairs 50 --seconds 6 \
