@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stemweave.evaluation.coherence import chroma, chroma_correlation, onset_correlation, onsets
+from stemweave.evaluation.coherence import chroma, chroma_correlation, onset_correlation, onsets, standardised
 
 RATE = 22050
 
@@ -81,3 +81,10 @@ def test_silence_and_short_sounds_correlate_with_nothing(samples):
     silence = torch.zeros(1, samples)
     assert onset_correlation(silence, silence, RATE) == 0.0
     assert chroma_correlation(silence, torch.randn(1, samples), RATE) == 0.0
+
+
+def test_standardised_features_multiply_to_pearsons():
+    one, other = torch.randn(3, 40), torch.randn(3, 40)
+    expected = np.corrcoef(one.flatten(), other.flatten())[0, 1]
+    assert float(standardised(one) @ standardised(other)) == pytest.approx(expected, abs=1e-6)
+    assert not standardised(torch.full((2, 50), -6.9)).any()

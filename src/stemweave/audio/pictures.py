@@ -70,10 +70,10 @@ def mel_spectrogram(audio: Tensor, rate: int, bands: int = _BANDS) -> Tensor:
     hop = max(transform // 4, len(audio) // _COLUMNS)
     window = torch.hann_window(transform)
     spectrum = torch.stft(audio, transform, hop, window=window, pad_mode="constant", return_complex=True)
-    return _filters(transform // 2 + 1, rate, bands) @ spectrum.abs().square()
+    return mel_filters(transform // 2 + 1, rate, bands) @ spectrum.abs().square()
 
 
-def _filters(bins: int, rate: int, bands: int) -> Tensor:
+def mel_filters(bins: int, rate: int, bands: int) -> Tensor:
     """Triangles (bands, bins), each at least one bin wide."""
     edges = torch.tensor([_hertz(at) for at in np.linspace(0, _mel(rate / 2), bands + 2)])
     frequency = torch.linspace(0, rate / 2, bins)

@@ -33,7 +33,15 @@ def likelihood_of(name: str, anchor: str | None) -> Likelihood:
 
 
 def changed(own: Sampling, *, steps: int | None, solver: str | None, churn: float | None, resamples: int | None) -> Sampling:
-    """``own`` with what was asked instead, said on stderr; raises UsageError for values that cannot be."""
+    """`replaced`, said on stderr."""
+    used = replaced(own, steps=steps, solver=solver, churn=churn, resamples=resamples)
+    if used != own:
+        complain(f"not the model's own settings: {_difference(own, used)}")
+    return used
+
+
+def replaced(own: Sampling, *, steps: int | None, solver: str | None, churn: float | None, resamples: int | None) -> Sampling:
+    """``own`` with what was asked instead; raises UsageError for values that cannot be."""
     if steps is not None and not 1 <= steps <= _MOST:
         raise UsageError(f"--steps is {steps}, expected 1 to {_MOST}")
     if solver is not None:
@@ -43,10 +51,7 @@ def changed(own: Sampling, *, steps: int | None, solver: str | None, churn: floa
     if resamples is not None and not 1 <= resamples <= _MOST:
         raise UsageError(f"--resamples is {resamples}, expected 1 to {_MOST}")
     asked: dict[str, Any] = {"steps": steps, "solver": solver, "churn": churn, "resamples": resamples}
-    used = dataclasses.replace(own, **{name: value for name, value in asked.items() if value is not None})
-    if used != own:
-        complain(f"not the model's own settings: {_difference(own, used)}")
-    return used
+    return dataclasses.replace(own, **{name: value for name, value in asked.items() if value is not None})
 
 
 def _difference(own: Sampling, used: Sampling) -> str:

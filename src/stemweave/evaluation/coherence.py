@@ -64,7 +64,15 @@ def _mel_bands(bins: int) -> Tensor:
     return torch.minimum((frequency - low) / (middle - low), (high - frequency) / (high - middle)).clamp_min(0)
 
 
+def standardised(feature: Tensor) -> Tensor:
+    """A feature of any shape as a centred float64 vector of norm 1, so that inner products are Pearson correlations.
+
+    Zeros where the feature is constant, as it is for silence.
+    """
+    centred = feature.double().flatten() - feature.double().mean()
+    norm = centred.norm()
+    return centred / norm if norm > 1e-6 else torch.zeros_like(centred)
+
+
 def _correlation(one: Tensor, other: Tensor) -> float:
-    a, b = (feature.double().flatten() - feature.double().mean() for feature in (one, other))
-    norm = float(a.norm() * b.norm())
-    return float(a @ b) / norm if norm > 1e-9 else 0.0
+    return float(standardised(one) @ standardised(other))

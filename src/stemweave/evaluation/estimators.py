@@ -15,7 +15,16 @@ Estimator = Callable[[Tensor, int, int], Mapping[str, Tensor]]
 """(true stems (stems, channels, samples), rate in Hz, seed) → estimates of the same shape, by row of the report."""
 
 
-def separator(model: Model, how: Separation, shares: Mapping[str, Share]) -> Estimator:
+Hearing = Callable[[Tensor, int, int], Tensor]
+"""(mixture (channels, samples), rate in Hz, seed) → what the separator hears of it."""
+
+
+def clearly(mixture: Tensor, _rate: int, _seed: int) -> Tensor:
+    """As it is."""
+    return mixture
+
+
+def separator(model: Model, how: Separation, shares: Mapping[str, Share], hear: Hearing = clearly) -> Estimator:
     """The model's separation of the stems' sum: one walk, its estimates used in each of several ways, by row."""
 
     def all_shares(song: Tensor, rate: int, estimates: Tensor, model_rate: int, rest: Tensor | None) -> Tensor:
@@ -23,7 +32,8 @@ def separator(model: Model, how: Separation, shares: Mapping[str, Share]) -> Est
 
     def estimate(references: Tensor, rate: int, seed: int) -> dict[str, Tensor]:
         asked = replace(how, seed=seed, share=all_shares, residual=False)
-        sources = torch.cat(list(separate(model, Clip(references.sum(0), rate), asked)), -1)
+        heard = Clip(hear(references.sum(0), rate, seed), rate)
+        sources = torch.cat(list(separate(model, heard, asked)), -1)
         return dict(zip(shares, sources.split(len(references)), strict=True))
 
     return estimate

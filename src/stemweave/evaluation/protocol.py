@@ -136,9 +136,10 @@ def summary(results: Sequence[Result], seed: int = 0) -> dict[str, tuple[Figure,
 def pooled(results: Sequence[Result]) -> dict[str, list[float]]:
     """What is said without intervals, per stem and last over all stems: medians over songs, quantiles of ghosts (dB)."""
     means = torch.tensor(_means([result.scores.improvement for result in results]))
+    medians = means.nanquantile(0.5, dim=0)
     ghost = torch.cat([result.scores.ghost for result in results])
     return {
-        "si_sdri_median": [*means.nanmedian(0).values.tolist(), float(means.nanmedian(0).values.nanmean())],
+        "si_sdri_median": [*medians.tolist(), float(medians.nanmean())],
         "ghost_median": _quantile(ghost, 0.5),
         "ghost_p95": _quantile(ghost, 0.95),
     }

@@ -1,0 +1,116 @@
+"""``stemweave evaluate accompaniment``: every choice of given stems, every song."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemweave.audio.formats import FLAC24
+from stemweave.audio.stems import Stems
+from stemweave.cli import measuring, options
+from stemweave.cli.accompany import METHODS
+from stemweave.cli.generation import RATE
+from stemweave.cli.sampling import changed
+from stemweave.cli.values import known_stems, one_of
+from stemweave.errors import UsageError
+from stemweave.evaluation import report as reports
+from stemweave.evaluation.accompaniment import Played, sounding, tables
+from stemweave.evaluation.excerpts import Excerpt, excerpts
+from stemweave.evaluation.fit import choices
+from stemweave.evaluation.journal import Journal
+from stemweave.evaluation.logmel import LogMelStatistics
+from stemweave.evaluation.tables import markdown
+from stemweave.model.checkpoint import DEFAULT
+from stemweave.tasks.accompany import Conditioning
+from stemweave.tasks.sampler import Sampler
+from stemweave.tasks.studio import Studio, load
+
+
+def accompaniment(
+    data: measuring.Data,
+    made: Annotated[Path, typer.Option("--made", help="Where accompaniments go; those that are there are not made again.")],
+    model: options.Model = DEFAULT,
+    split: measuring.Split = "",
+    songs: measuring.Songs = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--given", help="Stems that are given, such as drums,bass; again for more. (default: every choice)"),
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="Length of the excerpt of each song.")] = 6.0,
+    seed: measuring.Seed = 0,
+    device: options.Device = "auto",
+    method: options.Hearing = "learned",
+    steps: options.Steps = None,
+    solver: options.Solver = None,
+    churn: options.Churn = None,
+    resamples: options.Resamples = None,
+    json_file: measuring.JsonFile = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Accompany songs with every choice of their stems given, and measure how the result sounds and fits.
+
+    A run that was stopped goes on where it was.
+    """
+    measuring.above_zero("--seconds", seconds)
+    conditioning, (first,) = one_of(METHODS, method, "--method"), measuring.seeds(seed, 1)
+    reports.free(json_file, overwrite)
+    studio = load(model, device=device)
+    used = changed(studio.config.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)
+    wanted = [_choice(text, studio.stems) for text in given] if given else choices(studio.stems)
+    corpus = measuring.corpus(data, split, songs, studio.stems)
+    about = measuring.about(studio, corpus, studio.stems) | {
+        "seconds": seconds, "method": method, "sampling": dataclasses.asdict(used), "seed": first,
+    }  # fmt: skip
+    Journal(made / "made.journal", about)
+    real = list(excerpts(list(corpus), studio.stems, seconds, RATE, 1))
+    plan = [(names, sounding(real, names)) for names in wanted]
+    player = Player(studio, conditioning, Sampler.of(used), made, first)
+    work = player.play(plan)
+    played = list(measuring.watched(work, sum(len(kept) for _, kept in plan), "accompaniment"))
+    groups = _grouped(plan, played)
+    found = list(tables(groups, LogMelStatistics(), first))
+    report = {"report": "accompaniment", **reports.versions(), **about, "tables": [dataclasses.asdict(t) for t in found]}
+    reports.write(json_file, report)
+    typer.echo(markdown(found))
+
+
+@dataclasses.dataclass(frozen=True)
+class Player:
+    """Plays along, and keeps what it played in ``place``/<given>/<song>; song k's seed is ``seed`` + k."""
+
+    studio: Studio
+    conditioning: Conditioning
+    sampler: Sampler
+    place: Path
+    seed: int
+
+    def play(self, plan: Sequence[tuple[tuple[str, ...], Sequence[Excerpt]]]) -> Iterator[Stems]:
+        """All songs of all choices, one after another."""
+        for names, kept in plan:
+            for number, one in enumerate(kept):
+                folder = self.place / "+".join(names) / one.song.replace("/", "_")
+                if not (folder / "mix.flac").is_file():
+                    self._made(one, names, self.seed + number).write(folder, FLAC24, overwrite=True)
+                yield Stems.read(folder)
+
+    def _made(self, one: Excerpt, names: Sequence[str], seed: int) -> Stems:
+        context = {name: one.stems[name] for name in names}
+        return self.studio.accompany(
+            context, rate=one.stems.rate, seed=seed, conditioning=self.conditioning, sampler=self.sampler
+        )
+
+
+def _choice(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    names = known_stems(text, known, "--given")
+    if len(names) == len(known):
+        raise UsageError(f"--given {text} leaves nothing to make: leave out at least one of {', '.join(known)}")
+    return names
+
+
+def _grouped(plan: Sequence[tuple[tuple[str, ...], Sequence[Excerpt]]], played: Sequence[Stems]) -> list[Played]:
+    all_played, groups = iter(played), []
+    for names, kept in plan:
+        groups.append(Played(names, tuple(kept), tuple(next(all_played) for _ in kept)))
+    return groups

@@ -1,0 +1,67 @@
+"""What every ``stemweave evaluate`` command asks and says: data, seeds, and what was measured on what."""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from tqdm import tqdm
+
+from stemweave.data.layouts import Corpus, open_corpus
+from stemweave.errors import UsageError
+from stemweave.evaluation.protocol import corpus_hash
+from stemweave.model.checkpoint import CONFIG, digest
+from stemweave.tasks.studio import Studio
+
+Data = Annotated[Path, typer.Option("--data", help="A folder of songs as stems.")]
+Split = Annotated[str, typer.Option("--split", help="Only this part of the data, such as test-a. (default: all)")]
+Songs = Annotated[int | None, typer.Option("--songs", help="Only the first so many songs. (default: all)")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report to this file.")]
+Seed = Annotated[int, typer.Option("--seed", help="The first seed; the next ones count up from it.")]
+
+
+def above_zero(option: str, number: float) -> None:
+    """Raises UsageError for anything else."""
+    if not number > 0:
+        raise UsageError(f"{option} is {number}, expected more than 0")
+
+
+def seeds(first: int, count: int) -> list[int]:
+    """``count`` seeds from ``first`` on; raises UsageError where there are none."""
+    above_zero("--seeds", count)
+    if first < 0:
+        raise UsageError(f"--seed is {first}, expected 0 or more")
+    return list(range(first, first + count))
+
+
+def corpus(data: Path, split: str, songs: int | None, stems: Sequence[str]) -> Corpus:
+    """The songs asked for; raises UsageError or DataError where there are none."""
+    if songs is not None:
+        above_zero("--songs", songs)
+    whole = open_corpus(data, stems)
+    chosen: Corpus = (whole.split(split) if split else whole)[:songs]
+    return chosen
+
+
+def watched(work: Any, total: int, unit: str = "song") -> Any:
+    """The same, with progress on stderr."""
+    return tqdm(work, total=total, unit=unit, file=sys.stderr)
+
+
+def about(studio: Studio, corpus: Corpus, stems: Sequence[str]) -> dict[str, Any]:
+    """What is measured on what, with hashes that change when it does."""
+    settings = hashlib.sha256((studio.folder / CONFIG).read_bytes()).hexdigest()
+    return {
+        "model": {"name": studio.config.name, "config_sha256": settings, "sha256": digest(studio.folder)},
+        "data": about_songs(corpus, stems),
+        "device": str(studio.model.device),
+        "precision": str(studio.precision).removeprefix("torch."),
+    }
+
+
+def about_songs(corpus: Corpus, stems: Sequence[str]) -> dict[str, Any]:
+    """Which songs, with a hash over their sound."""
+    *_, songs = watched(corpus_hash(corpus, stems), len(corpus), "song read")
+    return {"folder": corpus.root.name, "splits": list(corpus.splits), "songs": len(corpus), "sha256": songs}

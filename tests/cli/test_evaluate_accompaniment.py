@@ -1,0 +1,79 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from stemweave.cli.evaluate import app
+from stemweave.errors import DataError, UsageError
+from stemweave.tasks.studio import Studio
+
+STEMS = ("bass", "drums", "guitar", "piano")
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("accompaniment") / "songs"
+    for number in range(9):
+        folder = root / f"Track{number:05d}"
+        folder.mkdir(parents=True)
+        for stem, name in enumerate(STEMS):
+            loud = 0.0 if (number, name) == (8, "drums") else 0.05
+            audio = loud * np.random.default_rng((number, stem)).standard_normal(5 * 22050)
+            soundfile.write(folder / f"{name}.flac", audio, 22050)
+    return root
+
+
+@pytest.fixture
+def run(songs, tiny_folder, tmp_path):
+    def call(*arguments):
+        words = ["accompaniment", "--data", songs, "--made", tmp_path / "made", "--model", tiny_folder, "--device", "cpu"]
+        words += ["--seconds", 4, "--steps", 1, "--solver", "euler", *arguments]
+        return CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+
+    return call
+
+
+def rows(table):
+    return {row["name"]: dict(zip(table["columns"], row["cells"], strict=True)) for row in table["rows"]}
+
+
+@pytest.mark.slow
+def test_each_choice_is_made_once_and_stands_beside_its_baselines(run, tmp_path, monkeypatch):
+    place, calls, real = tmp_path / "report.json", [], Studio.accompany
+
+    def counted(self, given, **options):
+        calls.append(tuple(given))
+        return real(self, given, **options)
+
+    monkeypatch.setattr(Studio, "accompany", counted)
+    result = run("--given", "drums", "--given", "bass,piano", "--json", place)
+    assert result.exit_code == 0
+    distance, fit, silent = json.loads(place.read_text())["tables"]
+    assert list(rows(distance)) == ["drums", "bass + piano"]
+    assert calls.count(("drums",)) == 8  # one song's drums are silent
+    assert calls.count(("bass", "piano")) == 9
+    assert {row["n"] for row in (cells["given + new"] for cells in rows(distance).values())} == {8, 9}
+    assert rows(fit)["drums"]["onset, own"]["status"] == "ok"
+    new = rows(silent)["drums: new"]
+    assert new["drums"]["status"] == "skipped"
+    assert new["bass"]["value"] == 0
+    shutil.rmtree(tmp_path / "made" / "drums" / "Track00003")
+    calls.clear()
+    assert run("--given", "drums", "--given", "bass,piano", "--json", place, "--overwrite").exit_code == 0
+    assert calls == [("drums",)]
+
+
+def test_refusals(run, tmp_path):
+    with pytest.raises(UsageError, match="leaves nothing to make"):
+        run("--given", "bass,drums,guitar,piano")
+    with pytest.raises(UsageError, match="knows bass"):
+        run("--given", "kazoo")
+    with pytest.raises(DataError, match="sound in 3 excerpts, expected 8"):
+        run("--given", "bass", "--songs", 3)
+    (tmp_path / "made").mkdir(exist_ok=True)
+    (tmp_path / "made" / "made.journal").write_text("{}\n")
+    with pytest.raises(DataError, match="another run"):
+        run("--given", "bass")
