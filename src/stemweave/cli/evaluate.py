@@ -8,8 +8,10 @@ import torch
 import typer
 
 from stemweave.cli import measuring, options, pages
+from stemweave.cli.ablation import ablation
 from stemweave.cli.accompaniment import accompaniment
 from stemweave.cli.accompany import METHODS
+from stemweave.cli.codec import codec
 from stemweave.cli.generation import generation
 from stemweave.cli.grid import SHARES, grid
 from stemweave.cli.sampling import changed, likelihood_of
@@ -26,7 +28,7 @@ from stemweave.tasks.separate import Separation, own_sampling
 from stemweave.tasks.studio import Studio, load
 
 app = typer.Typer(help="Measure a model.", no_args_is_help=True)
-for command in (generation, accompaniment, grid, pages.report, pages.listen, pages.ratings):
+for command in (generation, accompaniment, codec, grid, ablation, pages.report, pages.listen, pages.ratings):
     app.command()(command)
 
 OTHERS: Mapping[str, Estimator] = {"oracle": oracle, "trivial": trivial}

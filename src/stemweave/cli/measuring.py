@@ -52,13 +52,18 @@ def watched(work: Any, total: int, unit: str = "song") -> Any:
 
 def about(studio: Studio, corpus: Corpus, stems: Sequence[str]) -> dict[str, Any]:
     """What is measured on what, with hashes that change when it does."""
-    settings = hashlib.sha256((studio.folder / CONFIG).read_bytes()).hexdigest()
     return {
-        "model": {"name": studio.config.name, "config_sha256": settings, "sha256": digest(studio.folder)},
+        "model": about_model(studio),
         "data": about_songs(corpus, stems),
         "device": str(studio.model.device),
         "precision": str(studio.precision).removeprefix("torch."),
     }
+
+
+def about_model(studio: Studio) -> dict[str, str]:
+    """Which weights, and which settings of their own."""
+    settings = hashlib.sha256((studio.folder / CONFIG).read_bytes()).hexdigest()
+    return {"name": studio.config.name, "config_sha256": settings, "sha256": digest(studio.folder)}
 
 
 def about_songs(corpus: Corpus, stems: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from typer.testing import CliRunner
+
+from stemweave.cli.evaluate import app
+from stemweave.errors import UsageError
+from stemweave.model.checkpoint import save
+from stemweave.model.model import Model
+
+STEMS = ("bass", "drums", "guitar", "piano")
+
+
+@pytest.fixture
+def run(tmp_path):
+    for number in range(6):
+        folder = tmp_path / "songs" / f"Track{number:05d}"
+        folder.mkdir(parents=True)
+        for stem, name in enumerate(STEMS):
+            audio = np.random.default_rng((number, stem)).standard_normal(22050) * 0.05
+            soundfile.write(folder / f"{name}.flac", audio, 22050)
+
+    def call(*arguments):
+        words = ["ablation", "--data", tmp_path / "songs", "--device", "cpu", "--rows", "direct", *arguments]
+        return CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+
+    return call
+
+
+@pytest.fixture
+def other(tiny_model, tmp_path):
+    def make(**changes):
+        torch.manual_seed(1)
+        model = Model(dataclasses.replace(tiny_model.config, **changes))
+        save(model, tmp_path / "other")
+        return tmp_path / "other"
+
+    return make
+
+
+def test_each_model_is_compared_with_the_first(run, tiny_folder, other, tmp_path):
+    place, rival = tmp_path / "ablation.json", other(name="other")
+    result = run(tiny_folder, rival, "--json", place, "--steps", 1)
+    assert result.exit_code == 0
+    report = json.loads(place.read_text())
+    assert [found["name"] for found in report["models"].values()] == ["tiny", "other"]
+    (table,) = report["tables"]
+    first, second = (dict(zip(table["columns"], row["cells"], strict=True)) for row in table["rows"])
+    difference = second["mean"]["value"] - first["mean"]["value"]
+    assert second[f"over {tiny_folder}"]["value"] == pytest.approx(difference, abs=1e-6)
+    assert first["p"]["status"] == "skipped"
+
+
+def test_refuses_a_single_model_and_models_of_different_stems(run, tiny_folder, other, tmp_path):
+    with pytest.raises(UsageError, match="expected at least two"):
+        run(tiny_folder, "--json", tmp_path / "a.json")
+    strange = other(stems=("bass", "drums", "guitar", "kazoo"))
+    with pytest.raises(UsageError, match="different stems"):
+        run(tiny_folder, strange, "--json", tmp_path / "a.json")

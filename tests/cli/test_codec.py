@@ -1,0 +1,56 @@
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from stemweave.cli.evaluate import app
+from stemweave.errors import DataError, UsageError
+
+STEMS = ("bass", "piano")
+
+
+@pytest.fixture
+def run(tmp_path):
+    for number in range(2):
+        folder = tmp_path / "songs" / f"Track{number:05d}"
+        folder.mkdir(parents=True)
+        for stem, name in enumerate(STEMS):
+            loud = 0.0 if (number, name) == (1, "bass") else 0.1
+            time = np.arange(2 * 22050) / 22050
+            audio = loud * np.sin(2 * np.pi * 220 * (stem + 1) * time) * np.exp(-3 * (time % 0.5))
+            soundfile.write(folder / f"{name}.flac", audio, 22050)
+
+    def call(*arguments):
+        words = ["codec", "--data", tmp_path / "songs", "--stems", ",".join(STEMS), "--seconds", 1.5, *arguments]
+        return CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+
+    return call
+
+
+def test_more_bits_keep_more(run, tmp_path):
+    place = tmp_path / "codec.json"
+    result = run("--codecs", "opus:12,opus:64", "--json", place)
+    assert result.exit_code == 0
+    fidelity, mel, rate = (
+        {row["name"]: dict(zip(table["columns"], row["cells"], strict=True)) for row in table["rows"]}
+        for table in json.loads(place.read_text())["tables"]
+    )
+    low, high = "Opus 12 kbit/s", "Opus 64 kbit/s"
+    assert fidelity[high]["mean"]["value"] > fidelity[low]["mean"]["value"]
+    assert mel[high]["mean"]["value"] < mel[low]["mean"]["value"]
+    assert rate[high]["mean"]["value"] > rate[low]["mean"]["value"]
+    assert (fidelity[low]["bass"]["n"], fidelity[low]["piano"]["n"]) == (1, 2)  # one bass is silent
+    assert "n = 1 too small" in result.stdout
+
+
+@pytest.mark.parametrize(("codecs", "message"), [("tape:3", "--codecs"), ("opus", "no number"), ("opus:1", "Opus")])
+def test_refuses_what_is_no_codec(run, codecs, message):
+    with pytest.raises(UsageError, match=message):
+        run("--codecs", codecs)
+
+
+def test_refuses_songs_that_are_too_short(run):
+    with pytest.raises(DataError, match="expected at least 9 s"):
+        run("--seconds", 9)
