@@ -57,7 +57,7 @@ def generation(
     reports.free(json_file, overwrite)
     embeddings, skipped = _embeddings(stem_names(embedding, "--embedding") or ())
     bands, real = measuring.corpus(made, "", None, names), measuring.corpus(data, split, songs, names)
-    sets = [_excerpts(corpus, names, seconds, each) for corpus in (bands, real)]
+    generated, originals = (_excerpts(found, names, seconds, each) for found in (bands, real))
     about = {
         "made": measuring.about_songs(bands, names),
         "data": measuring.about_songs(real, names),
@@ -68,7 +68,7 @@ def generation(
         "embeddings": {one.name: settings_hash(one) for one in embeddings},
         "skipped": skipped,
     }
-    work = tables(*sets, embeddings, first)
+    work = tables(generated, originals, embeddings, first)
     found = list(measuring.watched(work, len(embeddings) + 2, "table"))
     report = {"report": "generation", **reports.versions(), **about, "tables": [dataclasses.asdict(table) for table in found]}
     reports.write(json_file, report)

@@ -89,7 +89,7 @@ def _compared(scores: Mapping[str, By]) -> list[tuple[Cell, Cell]]:
     if len(first) < LEAST:
         return [(SKIPPED, SKIPPED)] * len(others)
     comparisons: list[Comparison] = [compare(paired(other, first)) for other in others]
-    adjusted = holm([comparison.p for comparison in comparisons]) if comparisons else []
+    adjusted = holm([comparison.p for comparison in comparisons])
     return [(Cell(**entry(c.difference)), Cell(f"{p:.2g}")) for c, p in zip(comparisons, adjusted, strict=True)]
 
 

@@ -33,7 +33,7 @@ class Gaussian:
         check_points(points, 2, "a set")
         mean = points.mean(0)
         root = (points - mean) / np.sqrt(len(points) - 1)
-        return cls(mean, root if len(points) <= points.shape[1] else np.linalg.qr(root, "r"))
+        return cls(mean, root if len(points) <= points.shape[1] else np.asarray(np.linalg.qr(root).R))
 
 
 def frechet(one: Gaussian, other: Gaussian) -> float:
