@@ -13,8 +13,6 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 BEGIN, END = "<!-- figures: written by bench/figures.py -->", "<!-- end of figures -->"
-RULES = ("learned", "dirac", "gaussian", "even", "posterior-mean")
-STEPS = (1, 4, 16, 40)
 
 Report = dict[str, Any]
 
@@ -51,21 +49,22 @@ def settings(found: Report) -> str:
 
 
 def rules() -> Iterator[str]:
-    """Likelihoods against evaluations."""
-    found = {(rule, steps): report(f"band-{rule}-{steps}") for rule in RULES for steps in STEPS}
-    known = [one for one in found.values() if one]
-    if not known:
+    """Likelihoods against evaluations: the means over stems of a grid of likelihood × steps."""
+    found = report("band-likelihoods")
+    if found is None:
         yield "Not measured yet."
         return
-    for row in ("direct", "masked"):
-        yield f"| {row}: mean active-only SI-SDRi, dB | " + " | ".join(f"{n} evaluations" for n in STEPS) + " |"
-        yield "|---|" + "---|" * len(STEPS)
-        for rule in RULES:
-            cells = (one["rows"][row]["metrics"]["si_sdri"]["all"] if (one := found[rule, n]) else None for n in STEPS)
-            yield f"| {rule} | " + " | ".join("not run" if entry is None else cell(entry) for entry in cells) + " |"
+    steps = found["vary"]["steps"]
+    for table in found["tables"]:
+        mean = table["columns"].index("mean")
+        means = iter(row["cells"][mean] for row in table["rows"])
+        yield f"| {table['title']}: mean active-only SI-SDRi, dB | " + " | ".join(f"{n} evaluations" for n in steps) + " |"
+        yield "|---|" + "---|" * len(steps)
+        for rule in found["vary"]["likelihood"]:
+            yield f"| {rule} | " + " | ".join(cell(next(means)) for _ in steps) + " |"
         yield ""
-    one = known[0]
-    yield f"{one['songs']} songs, {one['seconds'] / 60:.1f} minutes (few); Euler, churn 20 but for learned."
+    churn = ", ".join(f"{value:g}" for value in found["vary"]["churn"])
+    yield f"{found['data']['songs']} songs of 12 s; Euler, churn {churn}; 95 % intervals by song."
 
 
 def contexts() -> Iterator[str]:

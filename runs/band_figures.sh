@@ -11,7 +11,7 @@ mkdir -p "$results"
 
 "$sw" render --preset test-a --songs 50 --seconds 60 -o "$work/test"
 "$sw" render --preset test-c --songs 20 --seconds 60 -o "$work/test"
-"$sw" render --preset test-a --songs 8 --seconds 10 --seed 1 -o "$work/short"
+"$sw" render --preset test-a --songs 50 --seconds 12 --seed 1 -o "$work/short"
 
 figure() { # NAME ARGUMENTS…: one report, unless it is there
   if [ ! -f "$results/$1.json" ]; then "$sw" evaluate "${@:2}" -n "$model" --json "$results/$1.json" >/dev/null; fi
@@ -22,12 +22,8 @@ for given in drums bass; do
   figure "band-context-$given" context --data "$work/test" --split test-a --given "$given" --pairs 50 --seconds 6 \
     --solver dpm2m --steps 12
 done
-for steps in 1 4 16 40; do
-  figure "band-learned-$steps" separation --data "$work/short" --rows direct,masked --protocol active --steps "$steps" --solver euler
-  for rule in dirac gaussian even posterior-mean; do
-    figure "band-$rule-$steps" separation --data "$work/short" --rows direct,masked --protocol active \
-      --likelihood "$rule" --steps "$steps" --solver euler --churn 20
-  done
-done
+figure band-steps grid --data "$work/short" --vary solver=euler --vary steps=1,2,4
+figure band-likelihoods grid --data "$work/short" --vary solver=euler --vary churn=20 \
+  --vary likelihood=learned,dirac,gaussian,even,posterior-mean --vary steps=1,4,16,40
 if [ ! -f "$results/speed.json" ]; then .venv/bin/python bench/speed.py --model "$model"; fi
 .venv/bin/python bench/figures.py

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 work=${1:-.work}
 sw=${STEMWEAVE:-.venv/bin/stemweave}
 
-"$sw" render --preset train --songs 560 --seconds 45 --seed 1 -o "$work/band"
+"$sw" render --preset train --songs 960 --seconds 30 --seed 1 -o "$work/band"
 "$sw" render --preset valid --songs 24 --seconds 45 --seed 1 -o "$work/band"
 "$sw" preprocess audio "$work/band" --split train -o "$work/cache"
 "$sw" preprocess audio "$work/band" --split validation -o "$work/cache"

@@ -18,7 +18,7 @@ TINY = ModelConfig(
     stems=("bass", "drums", "guitar", "piano"),
     rate=22050,
     window=4096,
-    net=UNetConfig(stems=4, hop=64, widths=(64, 64), blocks=(1, 1), condition=16, bands=16),
+    net=UNetConfig(stems=4, hop=64, coefficients=48, widths=(64, 64), blocks=(1, 1), condition=16, bands=16),
     sigma_data=0.06,
     levels=(0.06, 0.07, 0.05, 0.05),
     generate=Sampling(3, 2.0, 1e-3),

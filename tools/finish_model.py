@@ -48,7 +48,7 @@ Songs of our own rendered band; not comparable with results on Slakh2100 or MUSD
 ## What it cannot do
 
 It knows no vocals, strings, winds or other instruments: they end up in one of its stems. Real recordings sound unlike its
-training songs. What it invents and plays along is texture more than music yet: each stem's colour, some drum hits, no tunes.
+training songs. What it invents and plays along is texture more than music yet: each stem's colour and pulses, no tunes.
 """
 
 

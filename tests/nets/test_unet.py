@@ -1,11 +1,14 @@
 """The network: shapes, lengths, what each input does, and that nothing leaks where it must not."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from stemweave.errors import ModelError
 from stemweave.nets.unet import StemUNet, UNetConfig, band_matrix
 
-TINY = UNetConfig(stems=3, hop=32, widths=(64, 64), blocks=(1, 1), condition=16, bands=8)
+TINY = UNetConfig(stems=3, hop=32, coefficients=20, widths=(64, 64), blocks=(1, 1), condition=16, bands=8)
 
 
 @pytest.fixture(name="net")
@@ -25,7 +28,7 @@ def call(net: StemUNet, x: torch.Tensor, sigma: torch.Tensor, mixture: torch.Ten
 @pytest.mark.parametrize("samples", [1, 31, 32, 33, 500])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_any_length_comes_back_as_long(samples: int, channels: int) -> None:
-    config = UNetConfig(stems=3, channels=channels, hop=32, widths=(64, 64), blocks=(1, 1), condition=16, bands=8)
+    config = replace(TINY, channels=channels)
     x = torch.randn(2, 3, channels, samples)
     assert call(StemUNet(config), x, torch.ones(2, 3), torch.zeros(2, channels, samples), 0.0).shape == x.shape
 
@@ -52,7 +55,7 @@ def test_context_has_a_gradient() -> None:
     """Every given stem is heard by the stems that are made (a tiny model must pass before a large one can)."""
     torch.manual_seed(0)
     net = StemUNet(TINY)
-    torch.nn.init.normal_(net.leave.weight, std=0.1)
+    torch.nn.init.normal_(net.own.weight, std=0.1)
     x = torch.randn(1, 3, 1, 256, requires_grad=True)
     out = net(x, torch.tensor([[0.0, 1.0, 1.0]]), torch.zeros(1, 1, 256), torch.zeros(1))
     out[:, 1:].square().sum().backward()
@@ -62,7 +65,8 @@ def test_context_has_a_gradient() -> None:
 
 def test_masks_never_share_out_more_than_the_mixture() -> None:
     net, mixture = StemUNet(TINY), torch.randn(1, 1, 320)
-    torch.nn.init.zeros_(net.leave.weight)
+    torch.nn.init.zeros_(net.own.weight)
+    torch.nn.init.zeros_(net.mask.weight)
     out = call(net, torch.randn(1, 3, 1, 320), torch.ones(1, 3), mixture, 1.0)
     torch.testing.assert_close(out, (mixture / 4).expand_as(out[:, :, 0]).unsqueeze(2), atol=1e-4, rtol=1e-4)
     assert call(net, torch.randn(1, 3, 1, 320), torch.ones(1, 3), mixture, 0.0).abs().max() == 0
@@ -84,3 +88,27 @@ def test_bands_average_every_bin_once() -> None:
     widths = (matrix > 0).sum(0)
     assert widths[0] == 1
     assert widths[-1] > 4
+
+
+@pytest.mark.parametrize("count", [0, 33])
+def test_refuses_more_coefficients_than_there_are(count: int) -> None:
+    with pytest.raises(ModelError, match=rf"1 to hop \(32\), got {count}"):
+        replace(TINY, coefficients=count)
+
+
+def test_keeps_what_stands_out_and_lets_the_rest_go() -> None:
+    """With a gate set by hand to a hard threshold, the denoiser keeps a tone and removes white noise 20 dB above it."""
+    net = StemUNet(UNetConfig(stems=1, hop=256, coefficients=256, widths=(64, 64), blocks=(1, 1), condition=16, bands=32))
+    for weight in net.parameters():
+        torch.nn.init.zeros_(weight)
+    ratio, length = 3.0, 256 * 24
+    offset, here, near = net.keep.bias.data.view(3, 32)
+    offset.fill_(-6.0), here.fill_(1.0), near.fill_(3.0)
+    tone = 3 * torch.sin(2 * torch.pi * 1000 / 22050 * torch.arange(length))
+    noise = ratio * torch.randn(length, generator=torch.Generator().manual_seed(0))
+    sigma = torch.full((1, 1), ratio)
+    scale, skip, out = 1 / (1 + ratio**2) ** 0.5, 1 / (1 + ratio**2), ratio / (1 + ratio**2) ** 0.5
+    x = (tone + noise).view(1, 1, 1, -1)
+    denoised = skip * x + out * call(net, scale * x, sigma, torch.zeros(1, 1, length), 0.0)
+    error = (denoised - tone).square().mean() / tone.square().mean()
+    assert error < 0.5 * (skip * x - tone).square().mean() / tone.square().mean()

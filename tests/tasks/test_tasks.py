@@ -231,7 +231,7 @@ def test_any_number_of_stems_by_any_name() -> None:
     """Nothing knows the number four."""
     from stemweave.nets.unet import UNetConfig
 
-    net = UNetConfig(stems=2, hop=64, widths=(64, 64), blocks=(1, 1), condition=16, bands=16)
+    net = UNetConfig(stems=2, hop=64, coefficients=64, widths=(64, 64), blocks=(1, 1), condition=16, bands=16)
     config = sw.ModelConfig("duo", ("kora", "voice"), 16000, 2048, net, 0.05, separate=sw.Sampling(1, 1.0, 0.01))
     studio = Studio(Model(config).eval().requires_grad_(False), __file__)  # type: ignore[arg-type]
     stems = studio.separate(noise(2, 9000), rate=48000, seed=0)

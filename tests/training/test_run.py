@@ -35,7 +35,9 @@ def small(name: str, caches: Path, place: Path) -> Path:
     """A published recipe, cut to seconds: the same keys with small numbers."""
     recipe = yaml.safe_load((ROOT / "recipes" / name).read_text())
     recipe["model"]["config"] |= {"window": 2048}
-    recipe["model"]["config"]["net"] |= {"hop": 64, "widths": [64, 64], "blocks": [1, 1], "condition": 16, "bands": 16}
+    recipe["model"]["config"]["net"] |= {
+        "hop": 64, "coefficients": 48, "widths": [64, 64], "blocks": [1, 1], "condition": 16, "bands": 16,
+    }  # fmt: skip
     recipe["data"] |= {
         "train": str(caches / "train"), "valid": str(caches / "validation"), "length": 2048, "batch_size": 2, "valid_crops": 2,
     }  # fmt: skip

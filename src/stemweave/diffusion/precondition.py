@@ -10,10 +10,11 @@ from torch import Tensor
 class Precondition:
     """Four coefficients for data of standard deviation `data`: D = skip·x + out·F(scale·x; noise).
 
-    `sigma` may have any shape that broadcasts with x; at sigma 0 (a given stem) D(x) = x exactly.
+    `sigma` may have any shape that broadcasts with x; at sigma 0 (a given stem) D(x) = x exactly. `data` may be a tensor, one
+    level per item.
     """
 
-    data: float
+    data: float | Tensor
 
     def skip(self, sigma: Tensor) -> Tensor:
         """c_skip: how much of the noised signal passes."""

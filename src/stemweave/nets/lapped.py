@@ -1,4 +1,4 @@
-"""The modulated complex lapped transform: an orthonormal patchify with overlapping patches, as two matrices.
+"""The modulated complex lapped transform: an orthonormal patchify with overlapping patches, by matrices.
 
 Its cosine half, the MDCT, is an orthonormal basis of the signal: white noise stays white, and a denoiser in it is a denoiser in
 the waveform. Its sine half, the MDST, is another one; the two together give magnitudes and, masked alike, cancel each other's
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 class Lapped(nn.Module):
     """Frames of `2 * hop` samples under a sine window, `hop` cosine and `hop` sine coefficients each.
 
+    Each block of `hop` samples is folded into the two frames that overlap on it, and a folded frame is `hop` values: one square
+    matrix (a DCT-IV, or DST-IV) per frame instead of one twice as tall.
+
     >>> lapped = Lapped(4)
     >>> x = torch.randn(2, 32)
     >>> lapped.cosines(x).shape                              # (..., samples / hop + 1, hop)
@@ -24,39 +27,54 @@ class Lapped(nn.Module):
 
     cosine: Tensor
     sine: Tensor
+    rise: Tensor
+    fall: Tensor
 
     def __init__(self, hop: int) -> None:
         super().__init__()
         self.hop = hop
-        n, k = torch.arange(2 * hop, dtype=torch.float64), torch.arange(hop, dtype=torch.float64)
-        angle = math.pi / hop * torch.outer(n + (hop + 1) / 2, k + 0.5)
-        window = math.sqrt(2 / hop) * torch.sin(math.pi * (n + 0.5) / (2 * hop)).unsqueeze(1)
-        self.register_buffer("cosine", (window * angle.cos()).float(), persistent=False)
-        self.register_buffer("sine", (window * angle.sin()).float(), persistent=False)
+        half = torch.arange(hop, dtype=torch.float64) + 0.5
+        angle = math.pi / hop * torch.outer(half, half)
+        rise = torch.sin(math.pi / (2 * hop) * half)
+        for name, value in {"rise": rise, "fall": rise.flip(0)}.items():
+            self.register_buffer(name, value.float(), persistent=False)
+        for name, value in {"cosine": angle.cos(), "sine": angle.sin()}.items():
+            self.register_buffer(name, (math.sqrt(2 / hop) * value).float(), persistent=False)
 
     def cosines(self, x: Tensor) -> Tensor:
         """MDCT. Shape: (..., samples) → (..., samples / hop + 1, hop); samples must be a multiple of `hop`."""
-        return self.frames(x) @ self.cosine
+        return self.fold(x, -1) @ self.cosine
 
     def sines(self, x: Tensor) -> Tensor:
         """MDST, same shape."""
-        return self.frames(x) @ self.sine
-
-    def frames(self, x: Tensor) -> Tensor:
-        """Overlapping frames. Shape: (..., samples) → (..., samples / hop + 1, 2 * hop)."""
-        blocks = nn.functional.pad(x.unflatten(-1, (-1, self.hop)), (0, 0, 1, 1))
-        return torch.cat((blocks[..., :-1, :], blocks[..., 1:, :]), -1)
+        return self.fold(x, 1) @ self.sine
 
     def inverse(self, cosines: Tensor, sines: Tensor | None = None) -> Tensor:
         """The adjoint. Cosines alone return the signal; a signal's cosines and sines together return it twice."""
-        frames = cosines @ self.cosine.T
-        if sines is not None:
-            frames = frames + sines @ self.sine.T
-        first, second = frames.split(self.hop, -1)
-        return (second[..., :-1, :] + first[..., 1:, :]).flatten(-2)
+        signal = self.unfold(cosines @ self.cosine, -1)
+        return signal if sines is None else signal + self.unfold(sines @ self.sine, 1)
+
+    def fold(self, x: Tensor, parity: int) -> Tensor:
+        """Frames folded about their quarter points, oddly (parity -1) or evenly (1).
+
+        Shape: (..., samples) → (..., samples / hop + 1, hop).
+        """
+        blocks = x.unflatten(-1, (-1, self.hop))
+        a, b = (blocks * self.rise).chunk(2, -1)
+        c, d = (blocks * self.fall).chunk(2, -1)
+        ending, starting = parity * c.flip(-1) - d, a + parity * b.flip(-1)
+        return torch.cat((nn.functional.pad(ending, (0, 0, 0, 1)), nn.functional.pad(starting, (0, 0, 1, 0))), -1)
+
+    def unfold(self, folded: Tensor, parity: int) -> Tensor:
+        """The adjoint of `fold`."""
+        ending, starting = folded.chunk(2, -1)
+        ending, starting = ending[..., :-1, :], starting[..., 1:, :]
+        rising = torch.cat((starting, parity * starting.flip(-1)), -1)
+        falling = torch.cat((parity * ending.flip(-1), -ending), -1)
+        return (rising * self.rise + falling * self.fall).flatten(-2)
 
 
-def magnitudes(cosines: Tensor) -> Tensor:
-    """About the magnitude spectrum, from the MDCT alone (the pseudo-spectrum of Daudet & Sandler, 2004)."""
+def powers(cosines: Tensor) -> Tensor:
+    """About the power spectrum, from the MDCT alone (the pseudo-spectrum of Daudet & Sandler, 2004)."""
     padded = nn.functional.pad(cosines, (1, 1))
-    return (cosines.square() + (padded[..., 2:] - padded[..., :-2]).square()).sqrt()
+    return cosines.square() + (padded[..., 2:] - padded[..., :-2]).square()

@@ -2,8 +2,9 @@
 
 Tracks are cut into overlapping patches by an orthonormal lapped transform; the U-Net runs over frames with frequencies as
 channels. Each stem has its own noise level (0 = given). Far more coefficients come in than the trunk is wide, so an answer has
-three parts: coefficients of its own; a gain on the noised stem per band, since removing noise where nothing sounds takes a
-number per band, not per coefficient; and, where a mixture is given, a *share* of it: a soft mask, as separation networks do.
+three parts: coefficients of its own, for the lower frequencies; what to *keep* of each noised coefficient, by how far it stands
+out, the trunk saying per band what counts as standing out; and, where a mixture is given, a *share* of it: a soft mask, as
+separation networks do.
 """
 
 from dataclasses import dataclass
@@ -13,23 +14,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stemweave.nets.lapped import Lapped, magnitudes
+from stemweave.errors import ModelError
+from stemweave.nets.lapped import Lapped, powers
 from stemweave.nets.layers import Attention, ConvBlock, NoiseEmbedding
 
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """Shape of a `StemUNet`: level i has `blocks[i]` blocks of `widths[i]` channels; time halves between levels."""
+    """Shape of a `StemUNet`: level i has `blocks[i]` blocks of `widths[i]` channels; time halves between levels.
+
+    The trunk reads and writes the lowest `coefficients` of `hop` frequencies one by one, and all of them in `bands`.
+    """
 
     stems: int
     channels: int = 1
     hop: int = 512
+    coefficients: int = 432
     widths: tuple[int, ...] = (368, 384)
     blocks: tuple[int, ...] = (3, 2)
     condition: int = 64
     bands: int = 128
     kernel: int = 7
     expand: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.coefficients <= self.hop:
+            raise ModelError(f"net: coefficients must be 1 to hop ({self.hop}), got {self.coefficients}")
 
 
 class StemUNet(nn.Module):
@@ -38,22 +48,25 @@ class StemUNet(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        tracks, hop, channels = config.stems, config.hop, config.channels
-        self.lapped = Lapped(hop)
-        self.noise = NoiseEmbedding(tracks, config.condition)
-        self.register_buffer("bands", band_matrix(hop, config.bands), persistent=False)
-        self.register_buffer("spread", (self.bands.T > 0).float(), persistent=False)
-        per_stem, per_mixture = channels * (hop + config.bands), channels * 2 * hop
-        self.enter = nn.Linear(tracks * per_stem + per_mixture, config.widths[0])
+        stems, channels, low, bands, width = config.stems, config.channels, config.coefficients, config.bands, config.widths[0]
+        self.lapped = Lapped(config.hop)
+        self.noise = NoiseEmbedding(stems, config.condition)
+        matrix = band_matrix(config.hop, bands)
+        self.register_buffer("bands", matrix, persistent=False)
+        self.register_buffer("spread", (matrix.T > 0).float(), persistent=False)
+        self.upper = int((self.spread[:, low:].sum(1) > 0).sum())
+        self.enter = nn.Linear(channels * (stems * (low + bands) + 2 * low + bands), width)
         self.trunk = Trunk(config)
-        self.leave = nn.Linear(config.widths[0], channels * hop * (2 * tracks + 1))
-        nn.init.normal_(self.leave.weight, std=0.02 / config.widths[0] ** 0.5)
-        nn.init.zeros_(self.leave.bias)
-        self.keep = nn.Linear(config.widths[0], tracks * channels * config.bands)
-        nn.init.zeros_(self.keep.weight)
-        nn.init.zeros_(self.keep.bias)
-        self.share = nn.Linear(config.condition, tracks)
-        nn.init.zeros_(self.share.weight)
+        self.own = nn.Linear(width, stems * channels * low)
+        self.keep = nn.Linear(width, stems * channels * 3 * bands)
+        self.mask = nn.Linear(width, (stems + 1) * channels * (low + self.upper))
+        self.share = nn.Linear(config.condition, stems)
+        for part in (self.own, self.mask):
+            nn.init.normal_(part.weight, std=0.02 / width**0.5)
+            nn.init.zeros_(part.bias)
+        for part in (self.keep, self.share):
+            nn.init.zeros_(part.weight)
+            nn.init.zeros_(part.bias)
         nn.init.ones_(self.share.bias)
 
     bands: Tensor
@@ -68,47 +81,65 @@ class StemUNet(nn.Module):
         """
         samples = x.shape[-1]
         pad = (0, -samples % self.config.hop)
-        stems = self.lapped.cosines(F.pad(x, pad))
-        frames = self.lapped.frames(F.pad(mixture, pad))
-        cosines, sines = frames @ self.lapped.cosine, frames @ self.lapped.sine
-        condition = self.noise(sigma, mixed)
-        hidden = self.trunk(self.enter(self.features(stems, cosines, sines, sigma)), condition)
-        own, share = self.answer(hidden, condition, mixed)
-        own = own + self.gains(hidden, sigma) * stems
-        cosines, sines = share * cosines.unsqueeze(1), share * sines.unsqueeze(1)
-        return self.lapped.inverse(own + cosines, sines)[..., :samples]
-
-    def gains(self, hidden: Tensor, sigma: Tensor) -> Tensor:
-        """What F must add so that D keeps a learned share w of each noised coefficient: (w − c_skip)/(c_out·c_in).
-
-        w starts at c_skip, the best gain for white data. Shape: (batch, stems, channels, frames, hop); 0 for given stems.
-        """
-        ratio = torch.where(sigma > 0, sigma, 1.0)[:, :, None, None, None]
-        bands = self.keep(hidden).float().unflatten(-1, (self.config.stems, self.config.channels, -1)).permute(0, 2, 3, 1, 4)
-        kept = (bands - 2 * ratio.log()).sigmoid() - 1 / (1 + ratio**2)
-        noised = (sigma > 0).to(kept.dtype)[:, :, None, None, None]
-        return (kept * (ratio + 1 / ratio) * noised) @ self.spread
+        x, mixture = F.pad(x, pad), F.pad(mixture, pad).unsqueeze(1)
+        stems, cosines, sines = self.lapped.cosines(x), self.lapped.cosines(mixture), self.lapped.sines(mixture)
+        power, condition = powers(stems), self.noise(sigma, mixed)
+        hidden = self.trunk(self.enter(self.features(stems, power, cosines, sines)), condition)
+        own = self.split(self.own(hidden), self.config.stems)
+        answer = self.gains(hidden, power, sigma) * stems + F.pad(own, (0, self.config.hop - self.config.coefficients))
+        share = self.shares(hidden, condition, mixed)
+        return self.lapped.inverse(answer + share * cosines, share * sines)[..., :samples]
 
     def lower(self, dtype: torch.dtype) -> None:
         """Run the matrix products in `dtype`; the transforms and what they touch stay in float32."""
-        for part in (self.noise.mlp, self.enter, self.trunk, self.leave, self.keep, self.share):
+        for part in (self.noise.mlp, self.enter, self.trunk, self.own, self.keep, self.mask, self.share):
             part.to(dtype)
 
-    def features(self, stems: Tensor, cosines: Tensor, sines: Tensor, sigma: Tensor) -> Tensor:
-        """What enters at each frame: every track's MDCT; log bands of given stems; log magnitudes of the mixture."""
-        given = (sigma == 0).to(stems.dtype)[:, :, None, None, None]
-        log_bands = torch.log1p(10 * (magnitudes(stems * given) @ self.bands))
-        log_mixture = torch.log1p(10 * torch.hypot(cosines, sines)).unsqueeze(1)
-        parts = (stems, log_bands, cosines.unsqueeze(1), log_mixture)
+    def features(self, stems: Tensor, power: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+        """What enters at each frame: low coefficients and log bands of stems and mixture; its low log magnitudes too."""
+        low = self.config.coefficients
+        loud = torch.hypot(cosines, sines)
+        parts = (
+            stems[..., :low],
+            torch.log1p(10 * (power.sqrt() @ self.bands)),
+            cosines[..., :low],
+            torch.log1p(10 * loud[..., :low]),
+            torch.log1p(10 * (loud @ self.bands)),
+        )
         flat = [part.permute(0, 3, 1, 2, 4).flatten(2) for part in parts]
         return torch.cat(flat, -1).to(self.enter.weight.dtype)
 
-    def answer(self, hidden: Tensor, condition: Tensor, mixed: Tensor) -> tuple[Tensor, Tensor]:
-        """Each stem's own coefficients, and its share of the mixture's. Shapes: (batch, stems, channels, frames, hop)."""
-        stems, channels, hop = self.config.stems, self.config.channels, self.config.hop
-        out = self.leave(hidden).float().unflatten(-1, (2 * stems + 1, channels, hop)).permute(0, 2, 3, 1, 4)
+    def split(self, answer: Tensor, groups: int) -> Tensor:
+        """Shape: (batch, frames, groups * channels * n) → (batch, groups, channels, frames, n)."""
+        return answer.float().unflatten(-1, (groups, self.config.channels, -1)).permute(0, 2, 3, 1, 4)
+
+    def gains(self, hidden: Tensor, power: Tensor, sigma: Tensor) -> Tensor:
+        """What F must add so that D keeps a share w of each noised coefficient: (w − c_skip)/(c_out·c_in).
+
+        logit w = b₀ + b₁ ln(power here) + b₂ ln(power around, in time) − 2 ln σ, with b from the trunk, per band: the posterior
+        mean of a coefficient that is silent or sounds has this form. w starts at c_skip, the best share for white data.
+        Shape: (batch, stems, channels, frames, hop); 0 for given stems.
+        """
+        ratio = torch.where(sigma > 0, sigma, 1.0)[:, :, None, None, None]
+        around = F.avg_pool2d(power.flatten(0, 2), (5, 1), 1, (2, 0), count_include_pad=False).view_as(power)
+        bands = self.split(self.keep(hidden), self.config.stems).unflatten(-1, (3, -1))
+        offset, here, near = (bands @ self.spread).unbind(-2)
+        logit = offset + here * (power + FLOOR).log() + near * (around + FLOOR).log()
+        kept = (logit - 2 * ratio.log()).sigmoid() - 1 / (1 + ratio**2)
+        noised = (sigma > 0).to(kept.dtype)[:, :, None, None, None]
+        return kept * (ratio + 1 / ratio) * noised
+
+    def shares(self, hidden: Tensor, condition: Tensor, mixed: Tensor) -> Tensor:
+        """Each stem's share of the mixture's coefficients. Shape: (batch, stems, channels, frames, hop)."""
+        stems, low = self.config.stems, self.config.coefficients
+        mask = self.split(self.mask(hidden), stems + 1).softmax(1)[:, :stems]
+        mask = torch.cat((mask[..., :low], mask[..., low:] @ self.spread[self.config.bands - self.upper :, low:]), -1)
         weight = 0.5 * self.share(condition).float() * mixed.unsqueeze(1)
-        return out[:, :stems], weight[:, :, None, None, None] * out[:, stems:].softmax(1)[:, :stems]
+        return weight[:, :, None, None, None] * mask
+
+
+FLOOR = 1e-3
+"""Added to powers before their logarithm; noised stems have power 1 or so."""
 
 
 class Trunk(nn.Module):

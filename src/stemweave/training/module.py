@@ -9,6 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from stemweave.diffusion.loss import LogNormal, LogUniform, denoising_loss
+from stemweave.diffusion.precondition import Precondition
 from stemweave.model.checkpoint import load_weights
 from stemweave.model.config import ModelConfig
 from stemweave.model.model import Model
@@ -77,14 +78,14 @@ class StemTraining(L.LightningModule):
         return denoising_loss(denoised, clean, weight[:, None] * (known & ~conditions.given))
 
     def weight(self, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:
-        """EDM's λ(σ) = 1/σ² + 1/s², s the data's level; where the mixture is given, that level scaled as the mixture is.
+        """EDM's λ(σ); where the mixture is given, for the data's level scaled as the mixture is.
 
         Quiet and loud mixtures then count alike at high noise levels; D stays the posterior mean, since the weight depends on
         the condition only. Shapes: sigma and mixed (batch,), mixture (batch, channels, samples) → (batch,).
         """
         power = mixture.square().mean((1, 2)) / self.model.config.mixture_level**2
-        level = self.model.config.sigma_data**2 * torch.where(mixed, power.clamp(0.1, 10), 1.0)
-        return 1 / sigma**2 + 1 / level
+        level = self.model.config.sigma_data * torch.where(mixed, power.clamp(0.1, 10), 1.0).sqrt()
+        return Precondition(level).weight(sigma)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Losses per mode at fixed noise levels and fixed noise, and the separation improvement of one evaluation."""
