@@ -81,7 +81,7 @@ def test_nothing_but_absent_stems_says_nothing(fake):
 
 def test_without_museval_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "museval", None)
-    with pytest.raises(MissingExtra, match=r"stemweave\[eval\]"):
+    with pytest.raises(MissingExtra, match=r"stemweave\[bsseval\]"):
         bss_eval(stems(), stems(), RATE)
 
 

@@ -42,7 +42,7 @@ def test_the_mixture_is_heard_only_when_bound(tiny_model: Model) -> None:
 
 def test_sigma_zero_is_the_identity(tiny_model: Model) -> None:
     x = noised()
-    torch.testing.assert_close(tiny_model.prior()(x, torch.tensor(1e-7)), x, atol=1e-6, rtol=0)
+    torch.testing.assert_close(tiny_model.prior()(x, torch.tensor(1e-16)), x, atol=1e-6, rtol=0)
 
 
 def test_one_level_for_all_equals_levels_per_stem(tiny_model: Model) -> None:
@@ -79,8 +79,8 @@ def test_the_kept_share_of_a_noised_stem_is_learned_from_nothing_to_all(
 ) -> None:
     """D = w·x with w from 0 to 1, whatever the level; an untrained gain is white data's c_skip."""
     model = Model(tiny_model.config)
-    torch.nn.init.zeros_(model.net.leave.weight)
-    torch.nn.init.constant_(model.net.keep.bias, bias)
+    torch.nn.init.zeros_(model.net.own.weight)
+    torch.nn.init.constant_(model.net.keep.bias.data.view(4, 3, -1)[:, 0], bias)
     x, level = sigma * torch.randn(1, 4, 1, 512), torch.tensor(sigma)
     expected = model.precondition.skip(level) if share is None else share
     with torch.no_grad():
