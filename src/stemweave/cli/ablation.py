@@ -1,21 +1,18 @@
 """``stemweave evaluate ablation``: several models on the same songs."""
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stemweave.cli import measuring, options
-from stemweave.cli.grid import SHARES
+from stemweave.cli.grid import SHARES, compare
 from stemweave.cli.sampling import likelihood_of, replaced
 from stemweave.cli.values import one_of, stem_names
 from stemweave.errors import UsageError
 from stemweave.evaluation import grid as grids
 from stemweave.evaluation import report as reports
 from stemweave.evaluation.estimators import separator
-from stemweave.evaluation.journal import Journal
-from stemweave.evaluation.tables import markdown
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import Separation, own_sampling
 from stemweave.tasks.studio import Studio, load
@@ -60,15 +57,7 @@ def ablation(
         "rows": list(shares),
         "seeds": all_seeds,
     }
-    journal = Journal(json_file.with_suffix(".journal"), about)
-    work = grids.measure(list(corpus), stems, settings, all_seeds, journal)
-    for _ in measuring.watched(work, len(corpus) * len(settings), "separation"):
-        pass
-    found = grids.tables(list(corpus), stems, settings, journal)
-    report = {"report": "ablation", **reports.versions(), **about, "tables": [dataclasses.asdict(table) for table in found]}
-    reports.write(json_file, report)
-    journal.close()
-    typer.echo(markdown(found))
+    compare("ablation", about, corpus, stems, settings, all_seeds, json_file)
 
 
 def _alike(studios: dict[str, Studio]) -> tuple[str, ...]:

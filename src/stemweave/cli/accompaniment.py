@@ -21,7 +21,6 @@ from stemweave.evaluation.excerpts import Excerpt, excerpts
 from stemweave.evaluation.fit import choices
 from stemweave.evaluation.journal import Journal
 from stemweave.evaluation.logmel import LogMelStatistics
-from stemweave.evaluation.tables import markdown
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.accompany import Conditioning
 from stemweave.tasks.sampler import Sampler
@@ -71,9 +70,7 @@ def accompaniment(
     played = list(measuring.watched(work, sum(len(kept) for _, kept in plan), "accompaniment"))
     groups = _grouped(plan, played)
     found = list(tables(groups, LogMelStatistics(), first))
-    report = {"report": "accompaniment", **reports.versions(), **about, "tables": [dataclasses.asdict(t) for t in found]}
-    reports.write(json_file, report)
-    typer.echo(markdown(found))
+    measuring.deliver("accompaniment", about, found, json_file)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """``stemweave evaluate codec``: how well codecs keep single stems."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
@@ -13,7 +12,6 @@ from stemweave.evaluation import report as reports
 from stemweave.evaluation.codec import Codec
 from stemweave.evaluation.coding import measure, tables
 from stemweave.evaluation.filecodec import Mp3, Opus, Vorbis
-from stemweave.evaluation.tables import markdown
 
 CODECS: Mapping[str, Callable[[float], Codec]] = {"opus": Opus, "mp3": Mp3, "vorbis": Vorbis}
 
@@ -39,9 +37,7 @@ def codec(
     about = {"data": measuring.about_songs(corpus, names), "stems": list(names), "seconds": seconds}
     work = measure(list(corpus), names, chosen, seconds)
     found = tables(list(measuring.watched(work, len(corpus) * len(chosen), "song")), names)
-    report = {"report": "codec", **reports.versions(), **about, "tables": [dataclasses.asdict(table) for table in found]}
-    reports.write(json_file, report)
-    typer.echo(markdown(found))
+    measuring.deliver("codec", about, found, json_file)
 
 
 def _codec(word: str) -> Codec:

@@ -1,6 +1,5 @@
 """``stemweave evaluate generation``: bands that any system made, against real songs."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +17,6 @@ from stemweave.evaluation.embeddings import Embedding, Levelled, settings_hash
 from stemweave.evaluation.excerpts import Excerpt, excerpts
 from stemweave.evaluation.generation import tables
 from stemweave.evaluation.logmel import LogMelStatistics
-from stemweave.evaluation.tables import markdown
 from stemweave.evaluation.vggish import vggish
 
 RATE = 22050
@@ -70,9 +68,7 @@ def generation(
     }
     work = tables(generated, originals, embeddings, first)
     found = list(measuring.watched(work, len(embeddings) + 2, "table"))
-    report = {"report": "generation", **reports.versions(), **about, "tables": [dataclasses.asdict(table) for table in found]}
-    reports.write(json_file, report)
-    typer.echo(markdown(found))
+    measuring.deliver("generation", about, found, json_file)
 
 
 def _embeddings(words: Sequence[str]) -> tuple[list[Embedding], dict[str, str]]:

@@ -1,6 +1,5 @@
 """``stemweave evaluate grid``: separation in every combination of settings, on the same songs."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -12,12 +11,12 @@ from stemweave.cli import measuring, options
 from stemweave.cli.harms import hearing
 from stemweave.cli.sampling import LIKELIHOODS, likelihood_of, replaced
 from stemweave.cli.values import one_of, stem_names
+from stemweave.data.layouts import Corpus
 from stemweave.errors import UsageError
 from stemweave.evaluation import grid as grids
 from stemweave.evaluation import report as reports
 from stemweave.evaluation.estimators import separator
 from stemweave.evaluation.journal import Journal
-from stemweave.evaluation.tables import markdown
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.likelihoods import Dirac
 from stemweave.tasks.sampler import Sampler
@@ -68,15 +67,20 @@ def grid(
     settings = [_setting(studio, point, shares) for point in _points(factors)]
     corpus = measuring.corpus(data, split, songs, studio.stems)
     about = measuring.about(studio, corpus, studio.stems) | {"vary": dict(factors), "rows": list(shares), "seeds": all_seeds}
-    journal = Journal(json_file.with_suffix(".journal"), about)
-    work = grids.measure(list(corpus), studio.stems, settings, all_seeds, journal)
-    for _ in measuring.watched(work, len(corpus) * len(settings), "separation"):
+    compare("grid", about, corpus, studio.stems, settings, all_seeds, json_file)
+
+
+def compare(
+    kind: str, about: Mapping[str, Any], corpus: Corpus, stems: Sequence[str], settings: Sequence[grids.Setting],
+    seeds: Sequence[int], json_file: Path,
+) -> None:  # fmt: skip
+    """Separate every song in every setting, with a journal beside the report until that is written."""
+    journal, tracks = Journal(json_file.with_suffix(".journal"), about), list(corpus)
+    work = grids.measure(tracks, stems, settings, seeds, journal)
+    for _ in measuring.watched(work, len(tracks) * len(settings), "separation"):
         pass
-    found = grids.tables(list(corpus), studio.stems, settings, journal)
-    report = {"report": "grid", **reports.versions(), **about, "tables": [dataclasses.asdict(table) for table in found]}
-    reports.write(json_file, report)
+    measuring.deliver(kind, about, grids.tables(tracks, stems, settings, journal), json_file)
     journal.close()
-    typer.echo(markdown(found))
 
 
 def _factors(vary: Sequence[str]) -> dict[str, list[Any]]:

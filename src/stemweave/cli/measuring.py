@@ -1,8 +1,10 @@
 """What every ``stemweave evaluate`` command asks and says: data, seeds, and what was measured on what."""
 
+import dataclasses
 import hashlib
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +13,9 @@ from tqdm import tqdm
 
 from stemweave.data.layouts import Corpus, open_corpus
 from stemweave.errors import UsageError
+from stemweave.evaluation import report as reports
 from stemweave.evaluation.protocol import corpus_hash
+from stemweave.evaluation.tables import Table, markdown
 from stemweave.model.checkpoint import CONFIG, digest
 from stemweave.tasks.studio import Studio
 
@@ -48,6 +52,14 @@ def corpus(data: Path, split: str, songs: int | None, stems: Sequence[str]) -> C
 def watched(work: Any, total: int, unit: str = "song") -> Any:
     """The same, with progress on stderr."""
     return tqdm(work, total=total, unit=unit, file=sys.stderr)
+
+
+def deliver(kind: str, about: Mapping[str, Any], found: Sequence[Table], json_file: Path | None) -> None:
+    """Write a report of tables where one is wanted, with the command that made it, and print it."""
+    command = shlex.join(["stemweave", *sys.argv[1:]])
+    laid_out = [dataclasses.asdict(table) for table in found]
+    reports.write(json_file, {"report": kind, **reports.versions(), **about, "command": command, "tables": laid_out})
+    typer.echo(markdown(found))
 
 
 def about(studio: Studio, corpus: Corpus, stems: Sequence[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from stemweave.audio.resample import resample
+from stemweave.evaluation.mel import mel_bands
 
 RATE = 22050
 CHROMA_SIZE, CHROMA_HOP, LOWEST, HIGHEST, CHROMA_FLOOR = 8192, 4096, 60.0, 2000.0, 1e-3
@@ -36,7 +37,7 @@ def chroma(audio: Tensor, rate: int) -> Tensor:
 def onsets(audio: Tensor, rate: int) -> Tensor:
     """Rises of the level in 24 mel bands, in dB, summed over bands: (frames - 1,)."""
     power = _power(_ready(audio, rate), ONSET_SIZE, ONSET_HOP)
-    mel = _mel_bands(len(power)) @ power
+    mel = mel_bands(len(power), RATE, BANDS, 0.0, RATE / 2) @ power
     floor = 10 ** (ONSET_FLOOR / 10) * mel.max().clamp_min(1e-30)
     return (10 * mel.clamp_min(floor).log10()).diff(dim=1).clamp_min(0).sum(0)
 
@@ -53,15 +54,6 @@ def _power(audio: Tensor, size: int, hop: int) -> Tensor:
     window = torch.hann_window(size)
     spectrum = torch.stft(audio, size, hop, window=window, center=False, return_complex=True)
     return (spectrum.abs() / window.sum()).square()
-
-
-def _mel_bands(bins: int) -> Tensor:
-    """Triangles evenly spaced in mel from 0 to 11 025 Hz: (24, bins)."""
-    frequency = torch.linspace(0, RATE / 2, bins)
-    top = 2595 * torch.log10(torch.tensor(1 + RATE / 2 / 700))
-    edges = 700 * (10 ** (torch.linspace(0, float(top), BANDS + 2) / 2595) - 1)
-    low, middle, high = (edges[k : k + BANDS, None] for k in range(3))
-    return torch.minimum((frequency - low) / (middle - low), (high - frequency) / (high - middle)).clamp_min(0)
 
 
 def standardised(feature: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stemweave.audio.files import scratch_name
 from stemweave.errors import DataError, OutputError
 
 Record = dict[str, Any]
@@ -28,7 +29,9 @@ class Journal:
         kept = [head, *(json.dumps({"key": key, "value": value}) for key, value in self.records.items())]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+            scratch = path.with_name(scratch_name(path.name))
+            scratch.write_text("\n".join(kept) + "\n", encoding="utf-8")
+            scratch.replace(path)
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
 
