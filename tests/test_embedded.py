@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import stemweave as sw
-from stemweave.evaluation.separation import active_scores
+from stemweave.evaluation.measures.separation import active_scores
 from stemweave.model.checkpoint import embedded, load_weights, read_config
 
 ROOT = Path(__file__).parents[1]

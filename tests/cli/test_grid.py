@@ -61,7 +61,7 @@ def test_a_harmed_song_is_separated_and_scored_against_the_true_stems(run, tmp_p
 
 
 def test_a_stopped_run_goes_on_where_it_was(run, tmp_path, monkeypatch):
-    from stemweave.evaluation import grid
+    from stemweave.evaluation.protocols import grid
 
     whole, place, real = tmp_path / "whole.json", tmp_path / "grid.json", grid.run
     asked = ("--vary", "steps=1,2", "--rows", "direct")

@@ -10,11 +10,11 @@ import pytest
 import soundfile
 
 from stemweave.audio.formats import FLAC16, OGG
-from stemweave.evaluation.clips import Room
-from stemweave.evaluation.kinds import read
-from stemweave.evaluation.listening import key, page, trials
-from stemweave.evaluation.page import page as report_page
-from stemweave.evaluation.ratings import flagged, means, read_ratings
+from stemweave.evaluation.reports.clips import Room
+from stemweave.evaluation.reports.kinds import read
+from stemweave.evaluation.reports.listening import key, page, trials
+from stemweave.evaluation.reports.page import page as report_page
+from stemweave.evaluation.reports.ratings import flagged, means, read_ratings
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SYSTEMS = ("ours", "real", "shuffled")

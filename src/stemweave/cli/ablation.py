@@ -10,9 +10,9 @@ from stemweave.cli.grid import SHARES, compare
 from stemweave.cli.sampling import likelihood_of, replaced
 from stemweave.cli.values import one_of, stem_names
 from stemweave.errors import UsageError
-from stemweave.evaluation import grid as grids
-from stemweave.evaluation import report as reports
-from stemweave.evaluation.estimators import separator
+from stemweave.evaluation.protocols import grid as grids
+from stemweave.evaluation.protocols.estimators import separator
+from stemweave.evaluation.reports import report as reports
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import Separation, own_sampling
 from stemweave.tasks.studio import Studio, load

@@ -15,12 +15,12 @@ from stemweave.cli.generation import RATE
 from stemweave.cli.sampling import changed
 from stemweave.cli.values import known_stems, one_of
 from stemweave.errors import UsageError
-from stemweave.evaluation import report as reports
-from stemweave.evaluation.accompaniment import Played, sounding, tables
-from stemweave.evaluation.excerpts import Excerpt, excerpts
-from stemweave.evaluation.fit import choices
-from stemweave.evaluation.journal import Journal
-from stemweave.evaluation.logmel import LogMelStatistics
+from stemweave.evaluation.embeddings.logmel import LogMelStatistics
+from stemweave.evaluation.protocols.accompaniment import Played, sounding, tables
+from stemweave.evaluation.protocols.excerpts import Excerpt, excerpts
+from stemweave.evaluation.protocols.fit import choices
+from stemweave.evaluation.reports import report as reports
+from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.accompany import Conditioning
 from stemweave.tasks.sampler import Sampler

@@ -8,10 +8,10 @@ import typer
 from stemweave.cli import measuring, options
 from stemweave.cli.values import one_of, stem_names
 from stemweave.errors import UsageError
-from stemweave.evaluation import report as reports
-from stemweave.evaluation.codec import Codec
-from stemweave.evaluation.coding import measure, tables
-from stemweave.evaluation.filecodec import Mp3, Opus, Vorbis
+from stemweave.evaluation.measures.codec import Codec
+from stemweave.evaluation.protocols.coding import measure, tables
+from stemweave.evaluation.protocols.filecodec import Mp3, Opus, Vorbis
+from stemweave.evaluation.reports import report as reports
 
 CODECS: Mapping[str, Callable[[float], Codec]] = {"opus": Opus, "mp3": Mp3, "vorbis": Vorbis}
 

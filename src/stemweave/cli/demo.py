@@ -14,7 +14,7 @@ from stemweave.cli.accompany import accompany
 from stemweave.cli.generate import generate
 from stemweave.cli.separate import separate
 from stemweave.errors import UsageError
-from stemweave.evaluation.separation import active_scores
+from stemweave.evaluation.measures.separation import active_scores
 from stemweave.model.checkpoint import DEFAULT, find, read_config
 
 GIVEN = "drums"

@@ -17,10 +17,13 @@ from stemweave.cli.grid import SHARES, grid
 from stemweave.cli.sampling import changed, likelihood_of
 from stemweave.cli.values import one_of, stem_names
 from stemweave.errors import UsageError
-from stemweave.evaluation import context as contexts
-from stemweave.evaluation import report as reports
-from stemweave.evaluation.estimators import Estimator, oracle, separator, trivial
-from stemweave.evaluation.protocol import Result, run
+from stemweave.evaluation.protocols import context as contexts
+from stemweave.evaluation.protocols.estimators import Estimator, oracle, separator, trivial
+from stemweave.evaluation.protocols.separation import Result, run
+from stemweave.evaluation.protocols.summary import separation_report
+from stemweave.evaluation.reports import report as reports
+from stemweave.evaluation.reports.kinds import tables_of
+from stemweave.evaluation.reports.tables import markdown
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.accompany import Conditioning
 from stemweave.tasks.sampler import Sampler
@@ -76,9 +79,9 @@ def separation(
     estimators = _estimators(studio, Separation(rule, Sampler.of(used)), asked)
     songs_done = run(corpus, studio.stems, estimators, all_seeds, "msdm" in protocols)
     results = [result for song in measuring.watched(songs_done, len(corpus)) for result in song]
-    report = reports.separation_report(studio.stems, _by_row(results), about)
+    report = separation_report(studio.stems, _by_row(results), about)
     reports.write(json_file, report)
-    typer.echo(reports.markdown(report))
+    typer.echo(markdown(tables_of(report)))
 
 
 @app.command()
@@ -116,7 +119,7 @@ def context(
     made = contexts.pairs(list(corpus), given, accompany, studio.config.rate, pairs, seconds, first)
     report = contexts.report(list(measuring.watched(made, pairs)), about)
     reports.write(json_file, report)
-    typer.echo(contexts.markdown(report))
+    typer.echo(markdown(tables_of(report)))
 
 
 def _accompanist(studio: Studio, given: str, conditioning: Conditioning, sampler: Sampler) -> contexts.Accompanist:

@@ -11,13 +11,13 @@ from stemweave.cli.app import complain
 from stemweave.cli.values import one_of, stem_names
 from stemweave.data.layouts import Corpus
 from stemweave.errors import MissingExtra, ModelError
-from stemweave.evaluation import report as reports
-from stemweave.evaluation.clap import MUSIC, clap
-from stemweave.evaluation.embeddings import Embedding, Levelled, settings_hash
-from stemweave.evaluation.excerpts import Excerpt, excerpts
-from stemweave.evaluation.generation import tables
-from stemweave.evaluation.logmel import LogMelStatistics
-from stemweave.evaluation.vggish import vggish
+from stemweave.evaluation.embeddings.clap import MUSIC, clap
+from stemweave.evaluation.embeddings.embedding import Embedding, Levelled, settings_hash
+from stemweave.evaluation.embeddings.logmel import LogMelStatistics
+from stemweave.evaluation.embeddings.vggish import vggish
+from stemweave.evaluation.protocols.excerpts import Excerpt, excerpts
+from stemweave.evaluation.protocols.generation import tables
+from stemweave.evaluation.reports import report as reports
 
 RATE = 22050
 EMBEDDINGS: Mapping[str, Callable[[str], Embedding]] = {

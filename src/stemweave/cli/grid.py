@@ -13,10 +13,10 @@ from stemweave.cli.sampling import LIKELIHOODS, likelihood_of, replaced
 from stemweave.cli.values import one_of, stem_names
 from stemweave.data.layouts import Corpus
 from stemweave.errors import UsageError
-from stemweave.evaluation import grid as grids
-from stemweave.evaluation import report as reports
-from stemweave.evaluation.estimators import separator
-from stemweave.evaluation.journal import Journal
+from stemweave.evaluation.protocols import grid as grids
+from stemweave.evaluation.protocols.estimators import separator
+from stemweave.evaluation.reports import report as reports
+from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.likelihoods import Dirac
 from stemweave.tasks.sampler import Sampler

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from stemweave.errors import UsageError
-from stemweave.evaluation.degrade import Clip, Compressed, Degradation, Detune, Gain, Noise, Reverb
-from stemweave.evaluation.estimators import Hearing, clearly
-from stemweave.evaluation.filecodec import Mp3
+from stemweave.evaluation.protocols.degrade import Clip, Compressed, Degradation, Detune, Gain, Noise, Reverb
+from stemweave.evaluation.protocols.estimators import Hearing, clearly
+from stemweave.evaluation.protocols.filecodec import Mp3
 
 HARMS: Mapping[str, tuple[str, Callable[[float], Degradation]]] = {
     "noise": ("white noise, dB relative to the song", lambda level: Noise(level, 0.0)),

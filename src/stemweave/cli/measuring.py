@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from stemweave.data.layouts import Corpus, open_corpus
 from stemweave.errors import UsageError
-from stemweave.evaluation import report as reports
-from stemweave.evaluation.protocol import corpus_hash
-from stemweave.evaluation.tables import Table, markdown
+from stemweave.evaluation.protocols.separation import corpus_hash
+from stemweave.evaluation.reports import report as reports
+from stemweave.evaluation.reports.tables import Table, markdown
 from stemweave.model.checkpoint import CONFIG, digest
 from stemweave.tasks.studio import Studio
 

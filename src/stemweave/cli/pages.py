@@ -15,12 +15,12 @@ from stemweave.cli import options
 from stemweave.cli.app import complain
 from stemweave.cli.values import one_of
 from stemweave.errors import OutputError, UsageError
-from stemweave.evaluation import listening, page
-from stemweave.evaluation.clips import Room, matched, scenes, unclipped
-from stemweave.evaluation.kinds import read, tables_of
-from stemweave.evaluation.ratings import flagged, ratings_report, read_ratings
-from stemweave.evaluation.report import free, write
-from stemweave.evaluation.tables import markdown
+from stemweave.evaluation.reports import listening, page
+from stemweave.evaluation.reports.clips import Room, matched, scenes, unclipped
+from stemweave.evaluation.reports.kinds import read, tables_of
+from stemweave.evaluation.reports.ratings import flagged, ratings_report, read_ratings
+from stemweave.evaluation.reports.report import free, write
+from stemweave.evaluation.reports.tables import markdown
 from stemweave.tasks.song import checked_seed
 
 ENCODINGS: Mapping[str, Encoding] = {"ogg": OGG, "flac": FLAC16}

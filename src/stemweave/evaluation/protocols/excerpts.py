@@ -1,0 +1,56 @@
+"""Excerpts of equal length of the songs of a corpus, as stems in memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from stemweave.audio.stems import Stems
+from stemweave.data.tracks import Track
+from stemweave.errors import DataError
+from stemweave.evaluation.embeddings.embedding import Embedding, embed
+from stemweave.evaluation.measures.subsets import Songs
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Part of a song: its stems, and which song it is from."""
+
+    song: str
+    number: int
+    stems: Stems
+
+    @property
+    def name(self) -> str:
+        """Unlike any other's."""
+        return f"{self.song} #{self.number}"
+
+
+def excerpts(tracks: Sequence[Track], names: Sequence[str], seconds: float, rate: int, most: int) -> Iterator[Excerpt]:
+    """One after another, up to ``most`` of each song, spread evenly over it; mono at ``rate`` Hz.
+
+    Raises :class:`DataError` for a song that is shorter, or does not say what each of ``names`` is.
+    """
+    length = round(seconds * rate)
+    for track in tracks:
+        if not all(track.known(names)):
+            raise DataError(f"{track.id} holds {', '.join(track.stems)}, expected all of {', '.join(names)}")
+        audio = track.read(names, rate, 1)
+        there = audio.shape[-1] // length
+        if not there:
+            raise DataError(f"{track.id} has {track.seconds:.2f} s, expected at least {seconds:g} s; ask for fewer seconds")
+        count = min(there, most)
+        free = audio.shape[-1] - count * length
+        for number in range(count):
+            start = number * length + (free * number // (count - 1) if count > 1 else 0)
+            yield Excerpt(track.id, number, Stems(tuple(names), audio[..., start : start + length], rate))
+
+
+def embedded(sounds: Sequence[Tensor], songs: Sequence[str], rate: int, embedding: Embedding) -> Songs:
+    """The points of sounds (channels, samples) at ``rate`` Hz, by the song that each is from; raises as `embed` does."""
+    points = embed(((str(number), sound) for number, sound in enumerate(sounds)), rate, embedding)
+    by_song: dict[str, list[np.ndarray]] = {}
+    for song, found in zip(songs, points.values(), strict=True):
+        by_song.setdefault(song, []).append(found)
+    return Songs.of([np.concatenate(parts) for parts in by_song.values()])
