@@ -117,3 +117,19 @@ def test_help_names_the_presets(capsys):
     said = capsys.readouterr().out
     assert "test-e" in said
     assert "--procedural" in said
+
+
+@pytest.mark.slow
+def test_styles_are_chosen(tmp_path, capsys):
+    assert render(*QUICK, "--songs", 3, "--styles", "waltz,slow 12/8", "-o", tmp_path) == 0
+    tracks = [json.loads(path.read_text()) for path in tmp_path.glob("train/*/track.json")]
+    assert {track["style"] for track in tracks} <= {"waltz", "slow 12/8"}
+    assert {track["recipe"]["notes"] for track in tracks} == {"composer 1: waltz, slow 12/8"}
+    assert "--styles 'waltz,slow 12/8'" in json.loads((tmp_path / "manifest.json").read_text())["splits"]["train"]["command"]
+    capsys.readouterr()
+    assert "holds another song" in refused(capsys, *QUICK, "--songs", 3, "--styles", "rock", "-o", tmp_path)
+
+
+def test_unknown_styles_are_refused(tmp_path, capsys):
+    assert "expected one of rock, pop" in refused(capsys, *QUICK, "--styles", "polka", "-o", tmp_path)
+    assert "leave out --styles" in refused(capsys, *QUICK, "--preset", "test-e", "--styles", "rock", "-o", tmp_path)

@@ -28,14 +28,14 @@ ADVENTURE = 0.25  # the chance of a sound that the style would not think of
 LOOSE: Mapping[str, float] = MappingProxyType({"bass": 0.009, "drums": 0.005, "guitar": 0.011, "piano": 0.010})  # s
 
 
-def compose(rng: np.random.Generator, seconds: float, programs: Programs) -> Score:
-    """A song for bass, drums, guitar and piano in a style drawn from all.
+def compose(rng: np.random.Generator, seconds: float, programs: Programs, styles: Sequence[Style] = STYLES) -> Score:
+    """A song for bass, drums, guitar and piano in a style drawn from ``styles``.
 
     ``seconds`` is the length, above 0 and up to 600; ``programs`` gives the General-MIDI programs allowed to each stem
     (for drums: kits), as ``score.PROGRAMS`` does. Equal generators, equal songs.
     Raises UsageError for a length out of range or a stem without programs.
     """
-    return arrange(rng, pick(rng, STYLES), seconds, programs)
+    return arrange(rng, pick(rng, styles), seconds, programs)
 
 
 def arrange(rng: np.random.Generator, style: Style, seconds: float, programs: Programs) -> Score:

@@ -16,6 +16,7 @@ from stemweave.band.kinds import Kinds
 from stemweave.band.levels import FULL, HEADROOM, SPREAD, TARGETS, db, levelled, quantised, silent_share
 from stemweave.band.score import RATE, STEMS, Programs, Score
 from stemweave.band.soundfont import DRUM_BANK, Font, SoundFont
+from stemweave.band.styles import NAMED
 from stemweave.band.tones import Audio
 
 Rng = np.random.Generator
@@ -41,14 +42,20 @@ class Writer(Protocol):
 
 @dataclass(frozen=True)
 class Composer:
-    """The band's own composer."""
+    """The band's own composer, in the styles named."""
 
-    name: str = f"composer {VERSION}"
+    styles: tuple[str, ...] = tuple(NAMED)
     licence: str = "notes: stemweave's composer"
+
+    @property
+    def name(self) -> str:
+        """With the styles, where they are not all."""
+        chosen = "" if set(self.styles) == set(NAMED) else ": " + ", ".join(self.styles)
+        return f"composer {VERSION}{chosen}"
 
     def __call__(self, _index: int, rng: Rng, seconds: float, programs: Programs) -> Score:
         """A new song."""
-        return compose(rng, seconds, programs)
+        return compose(rng, seconds, programs, [NAMED[name] for name in self.styles])
 
 
 @dataclass(frozen=True)

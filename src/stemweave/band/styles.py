@@ -392,3 +392,4 @@ SLOW = Style(
     sizes=(2, 4, 4),
 )
 STYLES = (ROCK, POP, BALLAD, FUNK, DISCO, REGGAE, BOSSA, SWING, SHUFFLE, LATIN, METAL, WALTZ, SLOW)
+NAMED = {style.name: style for style in STYLES}
