@@ -8,7 +8,8 @@ import torch
 from typer.testing import CliRunner
 
 from stemweave.cli.evaluate import app
-from stemweave.errors import UsageError
+from stemweave.errors import DataError, UsageError
+from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import save
 from stemweave.model.model import Model
 
@@ -48,6 +49,8 @@ def test_each_model_is_compared_with_the_first(run, tiny_folder, other, tmp_path
     assert result.exit_code == 0
     report = json.loads(place.read_text())
     assert [found["name"] for found in report["models"].values()] == ["tiny", "other"]
+    assert "model" not in report
+    assert (report["likelihood"], report["steps"], report["solver"]) == ("learned", 1, None)
     (table,) = report["tables"]
     first, second = (dict(zip(table["columns"], row["cells"], strict=True)) for row in table["rows"])
     difference = second["mean"]["value"] - first["mean"]["value"]
@@ -55,9 +58,19 @@ def test_each_model_is_compared_with_the_first(run, tiny_folder, other, tmp_path
     assert first["p"]["status"] == "skipped"
 
 
+def test_a_run_with_other_settings_does_not_go_on_in_the_same_journal(run, tiny_folder, other, tmp_path, monkeypatch):
+    monkeypatch.setattr(Journal, "close", lambda journal: None)
+    place, models = tmp_path / "ablation.json", (tiny_folder, other(name="other"))
+    run(*models, "--json", place, "--songs", 1, "--steps", 1)
+    with pytest.raises(DataError, match="another run"):
+        run(*models, "--json", place, "--songs", 1, "--steps", 2, "--overwrite")
+
+
 def test_refuses_a_single_model_and_models_of_different_stems(run, tiny_folder, other, tmp_path):
     with pytest.raises(UsageError, match="expected at least two"):
         run(tiny_folder, "--json", tmp_path / "a.json")
+    with pytest.raises(UsageError, match="expected at least two"):
+        run(tiny_folder, tiny_folder, "--json", tmp_path / "a.json")
     strange = other(stems=("bass", "drums", "guitar", "kazoo"))
     with pytest.raises(UsageError, match="different stems"):
         run(tiny_folder, strange, "--json", tmp_path / "a.json")

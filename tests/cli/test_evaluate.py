@@ -1,12 +1,18 @@
 import json
+import sys
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from typer.testing import CliRunner
 
 from stemweave.cli.evaluate import app
 from stemweave.errors import DataError, OutputError, UsageError
+from stemweave.evaluation.measures.bsseval import Frames
+from stemweave.evaluation.protocols import wholesongs
+from stemweave.evaluation.reports.kinds import TITLES, tables_of
+from stemweave.evaluation.reports.tables import markdown
 
 STEMS = ("bass", "drums", "guitar", "piano")
 
@@ -53,6 +59,7 @@ def test_the_same_run_gives_the_same_figures(run, tmp_path):
     one, two = (json.loads((tmp_path / name).read_text()) for name in ("one", "two"))
     for report in (one, two):
         report["rows"]["direct"]["whole"].pop("times_real_time")
+        report["tables"][-1]["rows"][0]["cells"].pop()
     assert one == two
 
 
@@ -65,6 +72,58 @@ def test_rows_protocols_and_rules_can_be_chosen(run, tmp_path):
     assert report["windows"]["msdm"] == 0
     assert (report["likelihood"], report["anchor"], report["sampling"]["steps"]) == ("dirac", "drums", 4)
     assert "2302.02257" not in result.stdout
+
+
+def test_the_tables_are_in_the_report_with_the_command_that_made_them(run, tmp_path, monkeypatch):
+    for verb, options in (("separation", ("--songs", 1, "--rows", "trivial")), ("context", ("--pairs", 2, "--seconds", 1))):
+        place = tmp_path / f"{verb}.json"
+        monkeypatch.setattr(sys, "argv", ["stemweave", "evaluate", verb, "--json", "a b.json"])
+        result = run(verb, *options, "--json", place)
+        report = json.loads(place.read_text())
+        assert report["command"] == f"stemweave evaluate {verb} --json 'a b.json'"
+        assert markdown(tables_of(report)) + "\n" == result.stdout
+        older = {key: value for key, value in report.items() if key not in ("tables", "command")}
+        assert [table.title for table in tables_of(older)] == [table["title"] for table in report["tables"]]
+
+
+def test_whole_songs_and_parts_of_songs_are_further_tables_of_the_same_separation(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(wholesongs, "museval_metrics", lambda: None)
+    monkeypatch.setattr(wholesongs, "bss_eval", lambda estimates, *_: Frames(*torch.full((4, 3, len(estimates)), 7.5)))
+    place = tmp_path / "report.json"
+    result = run(
+        "separation", "--rows", "direct,masked", "--protocol", "active,bsseval,global", "--json", place,
+        "--by", "style,minute,sources",
+    )  # fmt: skip
+    report = json.loads(place.read_text())
+    assert (report["protocols"], report["skipped"]) == (["active", "bsseval", "global"], {})
+    metrics = report["rows"]["masked"]["metrics"]
+    assert metrics["bsseval_sir"]["drums"] == {"value": 7.5, "low": 7.5, "high": 7.5, "n": 3, "status": "ok"}
+    assert metrics["global_sdr"]["all"]["status"] == "ok"
+    columns = {table["title"]: table["columns"] for table in report["tables"] if table["title"] not in TITLES.values()}
+    assert list(columns) == [
+        "Over all stems", "BSSEval v4, SDR, dB", "BSSEval v4, ISR, dB", "BSSEval v4, SIR, dB", "BSSEval v4, SAR, dB",
+        "Global SDR of whole songs, dB", "Active-only SI-SDRi, dB, by style",
+        "Active-only SI-SDRi, dB, by minute of the song in which the window starts",
+        "Active-only SI-SDRi, dB, by number of sources that sound in the window",
+    ]  # fmt: skip
+    assert list(columns.values())[-3:] == [["unknown"], ["1"], ["4"]]
+    for table in report["tables"][-3:]:
+        for row in table["rows"]:
+            whole = report["rows"][row["name"]]["metrics"]["si_sdri"]["all"]
+            assert row["cells"][0] == pytest.approx(whole)
+    assert "| masked | 7.50 [7.50, 7.50] |" in result.stdout
+
+
+def test_bsseval_without_museval_is_skipped_and_the_report_says_why(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "museval", None)
+    place = tmp_path / "report.json"
+    result = run("separation", "--songs", 1, "--rows", "trivial", "--protocol", "active,bsseval", "--json", place)
+    assert result.exit_code == 0
+    report = json.loads(place.read_text())
+    assert report["skipped"] == {"bsseval": "BSSEval needs museval: pip install 'stemweave[bsseval]'"}
+    assert "bsseval_sdr" not in report["rows"]["silence"]["metrics"]
+    assert "skipped bsseval: BSSEval needs museval" in result.stderr
+    assert "BSSEval" not in result.stdout
 
 
 def test_context_prints_a_verdict_and_writes_its_pairs(run, tmp_path):
@@ -83,7 +142,13 @@ def test_context_prints_a_verdict_and_writes_its_pairs(run, tmp_path):
     ("arguments", "error", "message"),
     [
         (("separation", "--rows", "best"), UsageError, "--rows is 'best', expected one of direct, masked, oracle, trivial"),
-        (("separation", "--protocol", "kind"), UsageError, "--protocol is 'kind'"),
+        (
+            ("separation", "--protocol", "kind"),
+            UsageError,
+            "--protocol is 'kind', expected one of active, msdm, bsseval, global",
+        ),
+        (("separation", "--by", "key"), UsageError, "--by is 'key', expected one of style, minute, sources"),
+        (("separation", "--by", "style,style"), UsageError, "--by names style twice"),
         (("separation", "--likelihood", "magic"), UsageError, "--likelihood is 'magic'"),
         (("separation", "--seeds", 0), UsageError, "--seeds is 0"),
         (("separation", "--seed", -1), UsageError, "--seed is -1"),

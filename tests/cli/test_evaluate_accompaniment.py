@@ -23,6 +23,7 @@ def songs(tmp_path_factory):
             loud = 0.0 if (number, name) == (8, "drums") else 0.05
             audio = loud * np.random.default_rng((number, stem)).standard_normal(5 * 22050)
             soundfile.write(folder / f"{name}.flac", audio, 22050)
+        (folder / "track.json").write_text(json.dumps({"style": "noise"}))
     return root
 
 
@@ -51,15 +52,23 @@ def test_each_choice_is_made_once_and_stands_beside_its_baselines(run, tmp_path,
     monkeypatch.setattr(Studio, "accompany", counted)
     result = run("--given", "drums", "--given", "bass,piano", "--json", place)
     assert result.exit_code == 0
-    distance, fit, silent = json.loads(place.read_text())["tables"]
+    report = json.loads(place.read_text())
+    distance, fit, silent, bonds, steady, together, style = report["tables"]
     assert list(rows(distance)) == ["drums", "bass + piano"]
     assert calls.count(("drums",)) == 8  # one song's drums are silent
     assert calls.count(("bass", "piano")) == 9
-    assert {row["n"] for row in (cells["given + new"] for cells in rows(distance).values())} == {8, 9}
+    assert {row["n"] for row in (cells["KAD, given + new"] for cells in rows(distance).values())} == {8, 9}
     assert rows(fit)["drums"]["onset, own"]["status"] == "ok"
     new = rows(silent)["drums: new"]
     assert new["drums"]["status"] == "skipped"
     assert new["bass"]["value"] == 0
+    assert {cells["Fréchet, given alone"]["status"] for cells in rows(distance).values()} == {"skipped"}  # 9 songs, 256 numbers
+    assert rows(bonds)["drums"]["waveforms alike, new"]["status"] == "ok"
+    assert list(rows(steady)) == [f"{g}: {kind}" for g in ("drums", "bass + piano") for kind in ("given + new", "original")]
+    assert rows(together)["drums: original"]["CBS"]["status"] == "skipped"  # steady noise has no beats
+    assert (report["beats"], report["grid"]) == (["pulse (Ellis 2007, ours)"], 0.15)
+    assert rows(style)["noise"]["songs"]["value"] == "9"
+    assert rows(style)["noise"]["onset, own"]["n"] == 9
     shutil.rmtree(tmp_path / "made" / "drums" / "Track00003")
     calls.clear()
     assert run("--given", "drums", "--given", "bass,piano", "--json", place, "--overwrite").exit_code == 0
@@ -69,6 +78,10 @@ def test_each_choice_is_made_once_and_stands_beside_its_baselines(run, tmp_path,
 def test_refusals(run, tmp_path):
     with pytest.raises(UsageError, match="leaves nothing to make"):
         run("--given", "bass,drums,guitar,piano")
+    with pytest.raises(UsageError, match="--beats is 'foot'"):
+        run("--given", "bass", "--beats", "foot")
+    with pytest.raises(UsageError, match="--grid is -1"):
+        run("--given", "bass", "--grid", -1)
     with pytest.raises(UsageError, match="knows bass"):
         run("--given", "kazoo")
     with pytest.raises(DataError, match="sound in 3 excerpts, expected 8"):

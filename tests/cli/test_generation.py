@@ -1,4 +1,6 @@
 import json
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -45,10 +47,15 @@ def by_row(table):
 def found(tmp_path_factory):
     place = tmp_path_factory.mktemp("generation")
     real = write(place / "real", 16)
+    for folder in real.iterdir():
+        (folder / "track.json").write_text(json.dumps({"rate": 10, "beats": list(range(0, 42, 5))}))
     reports = {}
     for kind, flat in (("alike", False), ("noise", True)):
         made = write(place / kind, 16, flat, first=100)
-        result = run("--made", made, "--data", real, "--json", place / f"{kind}.json", "--embedding", "log-mel,clap")
+        words = ["--embedding", "log-mel,clap", "--beats", "pulse,composer,librosa", "--grid", 0.1]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, "librosa", None)
+            result = run("--made", made, "--data", real, "--json", place / f"{kind}.json", *words)
         assert result.exit_code == 0
         reports[kind] = (json.loads((place / f"{kind}.json").read_text()), result)
     return reports
@@ -79,10 +86,42 @@ def test_stems_that_pulse_together_belong_together(found):
 
 def test_an_embedding_without_weights_is_skipped_and_said_so(found):
     report, result = found["alike"]
-    assert set(report["skipped"]) == {"clap"}
+    assert set(report["skipped"]) == {"clap", "librosa"}
     assert "skipped clap" in result.stderr
     assert list(report["embeddings"]) == ["log-mel statistics"]
     assert "n = 16 too small" in result.stdout
+
+
+def test_beats_are_told_by_each_of_those_asked_that_is_there(found):
+    report, result = found["alike"]
+    assert (report["beats"], report["grid"]) == (["pulse (Ellis 2007, ours)", "composer"], 0.1)
+    assert "skipped librosa: this tracker needs librosa" in result.stderr
+    steady, together, composed, _ = map(by_row, report["tables"][3:])
+    assert list(steady) == list(together) == ["generated", "real", "real, shuffled"]
+    assert together["real"]["CBS, 4 stems"]["value"] > together["real, shuffled"]["CBS, 4 stems"]["value"]
+    assert steady["real"]["drums"]["value"] < 0.1
+    assert composed["generated"]["all"]["status"] == "skipped"
+    assert composed["real"]["drums"]["status"] == "ok"
+    assert "training" not in report
+
+
+def test_copies_of_training_songs_are_told(tmp_path):
+    real, learnt, made = (
+        write(tmp_path / "real", 8, first=54),
+        write(tmp_path / "learnt", 3, first=50),
+        write(tmp_path / "made", 7, first=42),
+    )
+    shutil.copytree(learnt / "Track00051", made / "copied")
+    result = run("--made", made, "--data", real, "--embedding", "log-mel", "--beats", "composer", "--training", learnt,
+                 "--likeness", "log-mel,clap", "--json", tmp_path / "report.json")  # fmt: skip
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["training"]["songs"] == 3
+    assert "log-mel picture" in report["embeddings"]
+    assert "skipped clap" in result.stderr
+    near, waves = map(by_row, report["tables"][-2:])
+    assert near["generated"]["0.1 % of windows"]["value"] < 0.02 < near["held-out"]["0.1 % of windows"]["value"]
+    assert near["generated"]["verdict"]["value"] == "no nearer than held-out songs"  # one copy is no alarm, but is listed
+    assert waves["generated copied from 0 s, like Track00051 from 0.00 s"]["mixture"]["value"] > 0.999
 
 
 def test_refusals(tmp_path):
@@ -93,6 +132,14 @@ def test_refusals(tmp_path):
         run("--made", made, "--data", real, "--seconds", 9)
     with pytest.raises(UsageError, match="--embedding"):
         run("--made", made, "--data", real, "--embedding", "ear")
+    with pytest.raises(UsageError, match="--beats is 'foot', expected one of pulse, composer, librosa, beat-this"):
+        run("--made", made, "--data", real, "--beats", "foot")
+    with pytest.raises(UsageError, match="--likeness is 'ear'"):
+        run("--made", made, "--data", real, "--training", real, "--likeness", "ear")
+    with pytest.raises(UsageError, match="--grid is 0"):
+        run("--made", made, "--data", real, "--grid", 0)
+    with pytest.raises(DataError, match="not a folder"):
+        run("--made", made, "--data", real, "--training", tmp_path / "none")
     with pytest.raises(UsageError, match="--seconds is 0"):
         run("--made", made, "--data", real, "--seconds", 0)
     with pytest.raises(DataError, match="not a folder"):

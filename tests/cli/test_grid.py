@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from typer.testing import CliRunner
 
 from stemweave.cli.evaluate import app
 from stemweave.errors import DataError, OutputError, UsageError
+from stemweave.evaluation.reports.journal import Journal
 
 STEMS = ("bass", "drums", "guitar", "piano")
 
@@ -20,8 +23,8 @@ def run(tiny_folder, tmp_path):
             audio = np.random.default_rng((number, stem)).standard_normal(22050) * 0.05
             soundfile.write(folder / f"{name}.flac", audio, 22050)
 
-    def call(*arguments):
-        words = ["grid", "--data", tmp_path / "songs", "--model", tiny_folder, "--device", "cpu", *arguments]
+    def call(*arguments, model=("--model", tiny_folder)):
+        words = ["grid", "--data", tmp_path / "songs", *model, "--device", "cpu", *arguments]
         return CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
 
     return call
@@ -54,16 +57,17 @@ def test_an_anchor_is_for_dirac_alone(run, tmp_path):
 
 def test_a_harmed_song_is_separated_and_scored_against_the_true_stems(run, tmp_path):
     place = tmp_path / "grid.json"
-    run("--vary", "harm=none,noise:20", "--json", place, "--songs", 1, "--rows", "masked")
+    run("--vary", "harm=none,noise:20,voice:20", "--json", place, "--songs", 1, "--rows", "masked")
     (table,) = json.loads(place.read_text())["tables"]
-    clear, noisy = (row["cells"][table["columns"].index("mean")]["value"] for row in table["rows"])
+    clear, noisy, sung = (row["cells"][table["columns"].index("mean")]["value"] for row in table["rows"])
     assert noisy < clear - 10
+    assert sung < clear - 10
 
 
 def test_a_stopped_run_goes_on_where_it_was(run, tmp_path, monkeypatch):
-    from stemweave.evaluation.protocols import grid
+    from stemweave.evaluation.protocols import pieces
 
-    whole, place, real = tmp_path / "whole.json", tmp_path / "grid.json", grid.run
+    whole, place, real = tmp_path / "whole.json", tmp_path / "grid.json", pieces.run
     asked = ("--vary", "steps=1,2", "--rows", "direct")
     run(*asked, "--json", whole)
     calls = []
@@ -74,7 +78,7 @@ def test_a_stopped_run_goes_on_where_it_was(run, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(tracks, *others, **options)
 
-    monkeypatch.setattr(grid, "run", counted)
+    monkeypatch.setattr(pieces, "run", counted)
     assert run(*asked, "--json", place).exit_code == 130
     assert not place.exists()
     with place.with_suffix(".journal").open("a") as file:
@@ -97,6 +101,97 @@ def test_another_runs_journal_is_left_alone(run, tmp_path):
     assert place.with_suffix(".journal").read_text() == "{}\n"
 
 
+HEAD = (
+    '{"data": {"folder": "songs", "sha256": "#", "songs": 1, "splits": [""]}, "device": "cpu", '
+    '"model": {"config_sha256": "#", "name": "tiny", "sha256": "#"}, "precision": "float32", "rows": ["direct", "masked"], '
+    '"seeds": [0], "vary": {"churn": [20.0], "likelihood": ["learned", "dirac", "gaussian", "even", "posterior-mean"], '
+    '"solver": ["euler"], "steps": [1]}}'
+)
+RECORD = (
+    '{"key": "euler, churn 20, %s, steps 1 | Track00000", "value": {"direct": {"si_sdri": [#, #, #, #], "seconds": #, '
+    '"took": #}, "masked": {"si_sdri": [#, #, #, #], "seconds": #, "took": #}}}'
+)
+
+
+def test_journals_stay_as_they_are_so_that_half_done_grids_go_on(run, tmp_path, monkeypatch):
+    """Byte for byte, but for hashes and measured numbers."""
+    monkeypatch.setattr(Journal, "close", lambda journal: None)
+    rules = ("learned", "dirac", "gaussian", "even", "posterior-mean")
+    vary = ("solver=euler", "churn=20", f"likelihood={','.join(rules)}", "steps=1")
+    run(*(word for text in vary for word in ("--vary", text)), "--json", tmp_path / "grid.json", "--songs", 1)
+    head, *records = (tmp_path / "grid.journal").read_text().splitlines()
+    assert re.sub(r"[0-9a-f]{64}", "#", head) == HEAD
+    assert [re.sub(r"-?\d+\.\d+(e-\d+)?", "#", line) for line in records] == [RECORD % rule for rule in rules]
+
+
+def test_models_cross_with_likelihoods_and_are_named_by_hash(run, tiny_folder, tmp_path):
+    place, rival = tmp_path / "grid.json", tmp_path / "rival"
+    shutil.copytree(tiny_folder, rival)
+    vary = ("--vary", f"model={tiny_folder},{rival}", "--vary", "likelihood=learned,even")
+    run(*vary, "--vary", "steps=1", "--json", place, "--songs", 1, "--rows", "direct", model=())
+    report = json.loads(place.read_text())
+    assert list(report["models"]) == [str(tiny_folder), str(rival)]
+    assert all(len(model["sha256"]) == 64 for model in report["models"].values())
+    assert "model" not in report
+    rows = {row["name"]: [cell["value"] for cell in row["cells"][:5]] for row in report["tables"][0]["rows"]}
+    assert list(rows) == [f"{model}, {rule}, steps 1" for model in (tiny_folder, rival) for rule in ("learned", "even")]
+    assert rows[f"{tiny_folder}, even, steps 1"] == rows[f"{rival}, even, steps 1"] != rows[f"{rival}, learned, steps 1"]
+
+
+def test_widths_and_relaxations_belong_to_gaussian(run, tmp_path):
+    place = tmp_path / "grid.json"
+    vary = ("likelihood=even,gaussian", "gamma=2,constant:0.5", "relaxation=exact,explicit", "steps=2")
+    run(*(word for text in vary for word in ("--vary", text)), "--json", place, "--songs", 1, "--rows", "direct")
+    (table,) = json.loads(place.read_text())["tables"]
+    means = {row["name"].removesuffix(", steps 2"): row["cells"][4]["value"] for row in table["rows"]}
+    widths = [f"gamma {gamma}, {form}" for gamma in ("2", "constant:0.5") for form in ("exact", "explicit")]
+    assert list(means) == ["even", *(f"gaussian, {width}" for width in widths)]
+    assert len({round(mean, 6) for mean in means.values()}) == 5
+
+
+def test_explicit_steps_that_diverge_are_as_bad_as_silence(run, tmp_path):
+    place = tmp_path / "grid.json"
+    vary = ("likelihood=gaussian", "gamma=1e-9", "relaxation=exact,explicit", "steps=8")
+    run(*(word for text in vary for word in ("--vary", text)), "--json", place, "--songs", 1)
+    for table in json.loads(place.read_text())["tables"]:
+        exact, explicit = (row["cells"][4]["value"] for row in table["rows"])
+        assert explicit == pytest.approx(-25.3, abs=0.3)  # -30 dB, less the mixture's -4.8 dB of four equal stems
+        assert exact > explicit + 5
+
+
+def test_lineups_are_of_the_songs_that_have_them(run, tmp_path):
+    place = tmp_path / "grid.json"
+    (tmp_path / "songs" / "Track00000" / "drums.flac").unlink()
+    vary = ("lineup=all,bass+drums,guitar+piano", "likelihood=dirac", "anchor=piano", "steps=1")
+    run(*(word for text in vary for word in ("--vary", text)), "--json", place, "--songs", 2, "--rows", "masked")
+    (table,) = json.loads(place.read_text())["tables"]
+    rows = {row["name"].split(",")[0]: dict(zip(table["columns"], row["cells"], strict=True)) for row in table["rows"]}
+    assert {name: row["mean"]["n"] for name, row in rows.items()} == {
+        "lineup all": 2,
+        "lineup bass+drums": 1,
+        "lineup guitar+piano": 2,
+    }
+    assert rows["lineup bass+drums"]["piano"]["status"] == "skipped"
+    assert rows["lineup bass+drums"]["bass"]["n"] == 1
+    assert rows["lineup all"]["drums"]["n"] == 1
+
+
+def test_styles_have_a_table_and_seeds_a_column(run, tmp_path):
+    place = tmp_path / "grid.json"
+    for number, style in enumerate(("funk", "ballad")):
+        (tmp_path / "songs" / f"Track{number:05d}" / "track.json").write_text(json.dumps({"style": style}))
+    arguments = ("--songs", 3, "--rows", "direct", "--by", "style", "--seeds", 2)
+    result = run("--vary", "steps=1", "--vary", "likelihood=even", "--json", place, *arguments)
+    assert result.exit_code == 0
+    table, by_style = json.loads(place.read_text())["tables"]
+    assert table["columns"][-2:] == ["SD between seeds", "speed"]
+    assert table["rows"][0]["cells"][-2]["n"] == 3
+    assert table["rows"][0]["cells"][-2]["value"] > 0
+    assert by_style["columns"] == ["ballad", "funk", "unknown"]
+    assert [cell["n"] for cell in by_style["rows"][0]["cells"]] == [1, 1, 1]
+    assert "### Separation, direct, by style" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("vary", "message"),
     [
@@ -109,11 +204,26 @@ def test_another_runs_journal_is_left_alone(run, tmp_path):
         ("harm=rust:3", "is no degradation"),
         ("harm=mp3:high", "has no number"),
         ("harm=noise:900", "no good"),
+        ("harm=voice:loud", "has no number after the colon, expected a voice's level"),
+        ("lineup=bass+kazoo", "expected all, or two or more"),
+        ("gamma=0.3", "goes with likelihood=gaussian only"),
+        ("anchor=drums", "goes with likelihood=dirac only"),
+        ("model=band", "--vary names models too"),
     ],
 )
 def test_refuses_what_is_no_setting(run, tmp_path, vary, message):
     with pytest.raises(UsageError, match=message):
         run("--vary", vary, "--json", tmp_path / "grid.json")
+    assert not list(tmp_path.glob("grid*"))
+
+
+def test_refuses_other_groups_and_a_lineup_that_no_song_has(run, tmp_path):
+    with pytest.raises(UsageError, match="--by is 'stem', expected one of style"):
+        run("--vary", "steps=1", "--by", "stem", "--json", tmp_path / "grid.json")
+    for name in ("bass", "drums"):
+        (tmp_path / "songs" / "Track00000" / f"{name}.flac").unlink()
+    with pytest.raises(DataError, match="none of 1 songs has two stems of 'lineup bass\\+drums'"):
+        run("--vary", "lineup=all,bass+drums", "--songs", 1, "--json", tmp_path / "grid.json")
     assert not list(tmp_path.glob("grid*"))
 
 

@@ -71,6 +71,31 @@ def test_reports_become_one_page(run, report, tmp_path):
     assert [path.name for path in place.parent.iterdir()] == ["page.html"]
 
 
+def test_reports_become_one_page_of_markdown(run, report, tmp_path):
+    other, place = tmp_path / "other.json", tmp_path / "new" / "page.md"
+    other.write_text(json.dumps({key: REPORT[key] for key in ("report", "tables")}))
+    (tmp_path / "sound" / "band.wav").unlink()  # sounds are not for Markdown
+    result = run("report", other, report, "-o", place)
+    assert result.stdout == f"{place}: other, figures\n"
+    text = place.read_text()
+    assert re.findall("^## (.*)$", text, re.MULTILINE) == ["other: generation", "figures: generation"]
+    assert text.count("| band | 1.25 |") == 2
+    assert text.count("\n    stemweave evaluate generation\n") == 1
+    run("report", other, report, "-o", place, "--overwrite")
+    assert place.read_text() == text
+
+
+def test_reports_of_one_name_are_told_apart_by_their_folders(run, report, tmp_path):
+    quick, place = tmp_path / "quick" / "figures.json", tmp_path / "page.html"
+    quick.parent.mkdir()
+    quick.write_text(json.dumps({key: REPORT[key] for key in ("report", "tables")}))
+    (tmp_path / "other.json").write_text(quick.read_text())
+    run("report", report, quick, tmp_path / "other.json", "-o", place)
+    assert re.findall(r"<h2>(.*?)</h2>", place.read_text()) == [f"{tmp_path.name}/figures", "quick/figures", "other"]
+    with pytest.raises(UsageError, match="2 reports are called 'quick/figures'"):
+        run("report", quick, quick, "-o", tmp_path / "second.html")
+
+
 def test_sound_can_be_packed_as_flac(run, report, tmp_path):
     run("report", report, "-o", tmp_path / "page.html", "--format", "flac")
     assert 'src="data:audio/flac;base64,' in (tmp_path / "page.html").read_text()
@@ -82,8 +107,9 @@ def test_sound_can_be_packed_as_flac(run, report, tmp_path):
         (["--format", "mp3"], UsageError, "--format is 'mp3', expected one of ogg, flac"),
         (["--limit", "0"], UsageError, "--limit is 0, expected more than 0 MB"),
         (["--limit", "0.0001"], DataError, r"larger than 0\.0001 MB"),
+        (["-o", "page.txt"], UsageError, r"--output is page\.txt, expected a name that ends in \.html or \.md"),
+        (["-o", "page"], UsageError, "expected a name that ends in"),
         (["gone.json"], DataError, "gone.json cannot be read"),
-        (["elsewhere/figures.json"], UsageError, "2 reports are called 'figures'"),
     ],
 )
 def test_mistakes_leave_no_page(run, report, tmp_path, options, error, message):

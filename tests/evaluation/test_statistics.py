@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stemweave.evaluation.statistics import figures, sign_test, song_means
+from stemweave.evaluation.statistics import figures, sign_test, song_means, song_medians
 
 
 def test_values_are_ratios_of_sums_and_their_mean_is_last():
@@ -49,6 +49,35 @@ def test_nothing_measured_is_nan():
 def test_one_song_has_no_spread():
     (figure, _) = song_means([[3.0]])
     assert (figure.value, figure.low, figure.high) == (3.0, 3.0, 3.0)
+
+
+def test_medians_over_songs_and_their_mean_is_last():
+    table = [[1.0, np.nan, np.nan], [2.0, 5.0, np.nan], [9.0, 7.0, np.nan]]
+    *columns, mean = song_medians(table)
+    assert [column.value for column in columns[:2]] == [2.0, 6.0]  # of 5 and 7: the mean of the middle two
+    assert math.isnan(columns[2].value)
+    assert math.isnan(columns[2].low)
+    assert mean.value == 4.0
+    assert [column.n for column in (*columns, mean)] == [3, 2, 0, 3]
+
+
+def test_the_interval_of_a_median_is_the_percentile_bootstrap_of_songs():
+    values = np.random.default_rng(1).normal(5.0, 2.0, (41, 2))
+    values[:5, 1] = np.nan
+    one, two, mean = song_medians(values, seed=3, resamples=500)
+    drawn = values[np.random.default_rng(3).integers(41, size=(500, 41))]
+    medians = np.nanmedian(drawn, 1)
+    for figure, resampled in ((one, medians[:, 0]), (two, medians[:, 1]), (mean, medians.mean(1))):
+        assert (figure.low, figure.high) == pytest.approx(np.quantile(resampled, (0.025, 0.975)), abs=1e-12)
+    expected = stats.bootstrap((values[:, 0],), np.median, n_resamples=5000, method="percentile", rng=np.random.default_rng(4))
+    assert song_medians(values[:, :1])[0].low == pytest.approx(expected.confidence_interval.low, abs=0.1)
+    assert song_medians([[3.0]])[0].low == 3.0
+
+
+def test_an_infinite_value_counts_as_the_largest():
+    """A song of one stem alone has no interference: its SIR is infinite."""
+    figure, _ = song_medians([[1.0], [2.0], [np.inf]])
+    assert (figure.value, figure.n) == (2.0, 3)
 
 
 @pytest.mark.parametrize(("better", "worse"), [(9, 1), (5, 5), (0, 3), (40, 10)])

@@ -11,14 +11,16 @@ from stemweave.audio.formats import FLAC24
 from stemweave.audio.stems import Stems
 from stemweave.cli import measuring, options
 from stemweave.cli.accompany import METHODS
+from stemweave.cli.choices import BeatNames, GridWidth, available, timings
 from stemweave.cli.generation import RATE
 from stemweave.cli.sampling import changed
-from stemweave.cli.values import known_stems, one_of
+from stemweave.cli.values import known_stems, one_of, stem_names
 from stemweave.errors import UsageError
 from stemweave.evaluation.embeddings.logmel import LogMelStatistics
-from stemweave.evaluation.protocols.accompaniment import Played, sounding, tables
+from stemweave.evaluation.protocols.accompaniment import tables
 from stemweave.evaluation.protocols.excerpts import Excerpt, excerpts
 from stemweave.evaluation.protocols.fit import choices
+from stemweave.evaluation.protocols.played import Played, sounding
 from stemweave.evaluation.reports import report as reports
 from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
@@ -38,6 +40,8 @@ def accompaniment(
         typer.Option("--given", help="Stems that are given, such as drums,bass; again for more. (default: every choice)"),
     ] = None,
     seconds: Annotated[float, typer.Option("--seconds", help="Length of the excerpt of each song.")] = 6.0,
+    beats: BeatNames = "pulse",
+    grid: GridWidth = 0.15,
     seed: measuring.Seed = 0,
     device: options.Device = "auto",
     method: options.Hearing = "learned",
@@ -48,16 +52,18 @@ def accompaniment(
     json_file: measuring.JsonFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Accompany songs with every choice of their stems given, and measure how the result sounds and fits.
+    """Accompany songs with every choice of their stems given, and measure how the result sounds, fits and keeps time.
 
     A run that was stopped goes on where it was.
     """
     measuring.above_zero("--seconds", seconds)
+    measuring.above_zero("--grid", grid)
     conditioning, (first,) = one_of(METHODS, method, "--method"), measuring.seeds(seed, 1)
     reports.free(json_file, overwrite)
+    tellers, skipped = available(timings(grid), stem_names(beats, "--beats") or (), "--beats")
     studio = load(model, device=device)
     used = changed(studio.config.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)
-    wanted = [_choice(text, studio.stems) for text in given] if given else choices(studio.stems)
+    wanted = list(dict.fromkeys(_choice(text, studio.stems) for text in given)) if given else choices(studio.stems)
     corpus = measuring.corpus(data, split, songs, studio.stems)
     about = measuring.about(studio, corpus, studio.stems) | {
         "seconds": seconds, "method": method, "sampling": dataclasses.asdict(used), "seed": first,
@@ -66,11 +72,12 @@ def accompaniment(
     real = list(excerpts(list(corpus), studio.stems, seconds, RATE, 1))
     plan = [(names, sounding(real, names)) for names in wanted]
     player = Player(studio, conditioning, Sampler.of(used), made, first)
-    work = player.play(plan)
-    played = list(measuring.watched(work, sum(len(kept) for _, kept in plan), "accompaniment"))
+    played = list(measuring.watched(player.play(plan), sum(len(kept) for _, kept in plan), "accompaniment"))
     groups = _grouped(plan, played)
-    found = list(tables(groups, LogMelStatistics(), first))
-    measuring.deliver("accompaniment", about, found, json_file)
+    work = tables(groups, LogMelStatistics(), tellers, grid, first)
+    found = list(measuring.watched(work, 5 + 2 * len(tellers), "table"))
+    heard = {"grid": grid, "beats": [teller.name for teller in tellers], "skipped": skipped}
+    measuring.deliver("accompaniment", about | heard, found, json_file)
 
 
 @dataclasses.dataclass(frozen=True)

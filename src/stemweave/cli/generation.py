@@ -1,31 +1,25 @@
 """``stemweave evaluate generation``: bands that any system made, against real songs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stemweave.cli import measuring, options
-from stemweave.cli.app import complain
-from stemweave.cli.values import one_of, stem_names
+from stemweave.cli.choices import EMBEDDINGS, LIKENESSES, BeatNames, GridWidth, available, timings
+from stemweave.cli.values import stem_names
 from stemweave.data.layouts import Corpus
-from stemweave.errors import MissingExtra, ModelError
-from stemweave.evaluation.embeddings.clap import MUSIC, clap
-from stemweave.evaluation.embeddings.embedding import Embedding, Levelled, settings_hash
-from stemweave.evaluation.embeddings.logmel import LogMelStatistics
-from stemweave.evaluation.embeddings.vggish import vggish
+from stemweave.evaluation.checks import Floats
+from stemweave.evaluation.embeddings.embedding import Embedding, settings_hash
+from stemweave.evaluation.measures.memorisation import CLOSEST
 from stemweave.evaluation.protocols.excerpts import Excerpt, excerpts
 from stemweave.evaluation.protocols.generation import tables
+from stemweave.evaluation.protocols.memorisation import Side, copies, matches, nearness, neighbours, pictures
 from stemweave.evaluation.reports import report as reports
+from stemweave.evaluation.reports.tables import Table
 
 RATE = 22050
-EMBEDDINGS: Mapping[str, Callable[[str], Embedding]] = {
-    "log-mel": lambda _: LogMelStatistics(),
-    "log-mel-levelled": lambda _: Levelled(LogMelStatistics()),
-    "clap": lambda source: clap(source or MUSIC),
-    "vggish": vggish,
-}
 
 
 def generation(
@@ -43,48 +37,72 @@ def generation(
             "weights that you have."
         ),
     ] = "log-mel,log-mel-levelled",
+    beats: BeatNames = "pulse",
+    grid: GridWidth = 0.15,
+    training: Annotated[
+        Path | None, typer.Option("--training", help="The songs of training: are generations copied from them? (default: no)")
+    ] = None,
+    likeness: Annotated[
+        str, typer.Option(help="What nearness to training songs is told by: log-mel, clap:FOLDER.")
+    ] = "log-mel",
     seed: measuring.Seed = 0,
     json_file: measuring.JsonFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Compare generated bands with real songs: how they sound, silent and noisy stems, whether stems belong together."""
+    """Compare generated bands with real songs: how they sound, silent and noisy stems, whether stems belong together.
+
+    With --training, also whether they are nearer to training songs than --data is, which training must not have seen.
+    """
     names = stem_names(stems, "--stems") or ()
     measuring.above_zero("--seconds", seconds)
     measuring.above_zero("--each", each)
+    measuring.above_zero("--grid", grid)
     (first,) = measuring.seeds(seed, 1)
     reports.free(json_file, overwrite)
-    embeddings, skipped = _embeddings(stem_names(embedding, "--embedding") or ())
+    embeddings, no_embedding = available(EMBEDDINGS, stem_names(embedding, "--embedding") or (), "--embedding")
+    tellers, no_beats = available(timings(grid), stem_names(beats, "--beats") or (), "--beats")
+    asked = stem_names(likeness, "--likeness") or () if training else ()
+    likenesses, no_likeness = available(LIKENESSES, asked, "--likeness")
     bands, real = measuring.corpus(made, "", None, names), measuring.corpus(data, split, songs, names)
+    learnt = measuring.corpus(training, "", None, names) if training else None
     generated, originals = (_excerpts(found, names, seconds, each) for found in (bands, real))
     about = {
         "made": measuring.about_songs(bands, names),
         "data": measuring.about_songs(real, names),
+        **({"training": measuring.about_songs(learnt, names)} if learnt else {}),
         "stems": list(names),
         "seconds": seconds,
         "each": each,
+        "grid": grid,
+        "beats": [teller.name for teller in tellers],
         "seed": first,
-        "embeddings": {one.name: settings_hash(one) for one in embeddings},
-        "skipped": skipped,
+        "embeddings": {one.name: settings_hash(one) for one in (*embeddings, *likenesses)},
+        "skipped": no_embedding | no_beats | no_likeness,
     }
-    work = tables(generated, originals, embeddings, first)
-    found = list(measuring.watched(work, len(embeddings) + 2, "table"))
+    work = tables(generated, originals, embeddings, tellers, grid, first)
+    found = list(measuring.watched(work, len(embeddings) + 2 + 2 * len(tellers), "table"))
+    if learnt:
+        found += [table for one in likenesses for table in _memorised(bands, real, learnt, names, one, first)]
     measuring.deliver("generation", about, found, json_file)
-
-
-def _embeddings(words: Sequence[str]) -> tuple[list[Embedding], dict[str, str]]:
-    """Those that can be had, and why the others cannot: they are skipped, and the report says so."""
-    found, skipped = list[Embedding](), dict[str, str]()
-    for word in words:
-        name, _, source = word.partition(":")
-        make = one_of(EMBEDDINGS, name, "--embedding")
-        try:
-            found.append(make(source))
-        except (MissingExtra, ModelError) as error:
-            skipped[name] = str(error)
-            complain(f"skipped {name}: {error}")
-    return found, skipped
 
 
 def _excerpts(corpus: Corpus, names: Sequence[str], seconds: float, each: int) -> list[Excerpt]:
     work = excerpts(corpus, names, seconds, RATE, each)
     return list(measuring.watched(work, len(corpus) * each, "excerpt"))
+
+
+def _memorised(
+    made: Corpus, held_out: Corpus, training: Corpus, names: Sequence[str], likeness: Embedding, seed: int
+) -> list[Table]:
+    """How near both come to the training songs by one likeness, and the copies among the closest."""
+    clips = [picture for corpus in (made, held_out) for picture in _pictures(corpus, names, likeness)]
+    near = neighbours(clips, _pictures(training, names, likeness))
+    sides = Side("generated", made, near[: len(made)]), Side("held-out", held_out, near[len(made) :])
+    distances = nearness(*sides, likeness.name, seed)
+    found = [(side, list(measuring.watched(matches(side, training, names), CLOSEST, "pair"))) for side in sides]
+    return [distances, copies(found, training, names, likeness.name)]
+
+
+def _pictures(corpus: Corpus, names: Sequence[str], likeness: Embedding) -> Iterator[Floats]:
+    songs: Iterator[Floats] = measuring.watched(pictures(corpus, names, likeness), len(corpus), "song embedded")
+    return songs

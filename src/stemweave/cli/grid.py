@@ -1,38 +1,30 @@
 """``stemweave evaluate grid``: separation in every combination of settings, on the same songs."""
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import product
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from stemweave.cli import measuring, options
-from stemweave.cli.harms import hearing
-from stemweave.cli.sampling import LIKELIHOODS, likelihood_of, replaced
+from stemweave.cli.factors import factors, points
+from stemweave.cli.settings import about_models, loaded, rule_of, setting
 from stemweave.cli.values import one_of, stem_names
 from stemweave.data.layouts import Corpus
 from stemweave.errors import UsageError
-from stemweave.evaluation.protocols import grid as grids
-from stemweave.evaluation.protocols.estimators import separator
+from stemweave.evaluation.protocols.grid import Group, style, tables
+from stemweave.evaluation.protocols.pieces import Setting, measure, pieces
 from stemweave.evaluation.reports import report as reports
 from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
-from stemweave.tasks.likelihoods import Dirac
-from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.separate import Separation, Share, direct, masked, own_sampling
-from stemweave.tasks.studio import Studio, load
+from stemweave.tasks.separate import Share, direct, masked
 
 SHARES: Mapping[str, Share] = {"direct": direct, "masked": masked}
-FACTORS: Mapping[str, Callable[[str], Any]] = {
-    "likelihood": str, "anchor": str, "harm": str, "solver": str, "steps": int, "churn": float, "resamples": int,
-}  # fmt: skip
+GROUPS: Mapping[str, Group] = {"style": style}
 
-LOUDEST = "loudest"
-"""The anchor that is expected to be the loudest, Dirac's default."""
-
-Point = Mapping[str, Any]
-"""A value for each factor that varies."""
+Rows = Annotated[str, typer.Option("--rows", help="What to score: the model's signals, its masks.")]
+Seeds = Annotated[int, typer.Option("--seeds", help="How often to separate each song; figures are means over all.")]
+By = Annotated[str | None, typer.Option("--by", help="Also a table by groups of songs: style.")]
 
 
 def grid(
@@ -41,9 +33,10 @@ def grid(
         list[str],
         typer.Option(
             "--vary",
-            help="A setting and its values, such as steps=1,4,16; give it again for more. Settings: likelihood, anchor, "
-            "solver, steps, churn, resamples; harm, what is done to the song first: none, noise:-40, room:-40, gain:-12, "
-            "clip:-6, mp3:128, reverb:0.5, detune:20.",
+            help="A setting and its values, such as steps=1,4,16; give it again for more. Settings: model; likelihood; anchor, "
+            "with dirac; with gaussian, gamma (the standard deviation of its noise in σ, or constant:0.05) and relaxation "
+            "(exact, explicit); solver, steps, churn, resamples; lineup, which stems play: all, bass+drums; harm, what is "
+            "done to the song first: none, noise:-40, room:-40, gain:-12, clip:-6, mp3:128, reverb:0.5, detune:20, voice:-6.",
         ),
     ],
     json_file: Annotated[Path, typer.Option("--json", help="Write the report here; begun work is kept beside it.")],
@@ -51,74 +44,52 @@ def grid(
     split: measuring.Split = "",
     songs: measuring.Songs = None,
     overwrite: options.Overwrite = False,
-    rows: Annotated[str, typer.Option(help="What to score: the model's signals, its masks.")] = "direct,masked",
+    rows: Rows = "direct,masked",
+    by: By = None,
     seed: measuring.Seed = 0,
-    seeds: Annotated[int, typer.Option(help="How often to separate each song; figures are means over all.")] = 1,
+    seeds: Seeds = 1,
     device: options.Device = "auto",
 ) -> None:
     """Separate songs in every combination of some settings, and compare them with the first.
 
     A run that was stopped goes on where it was.
     """
-    shares = {name: one_of(SHARES, name, "--rows") for name in stem_names(rows, "--rows") or ()}
-    factors, all_seeds = _factors(vary), measuring.seeds(seed, seeds)
+    shares, groups = shares_of(rows), groups_of(by)
+    varied, all_seeds = factors(vary), measuring.seeds(seed, seeds)
+    named = points(varied)
+    if "model" in varied and model != DEFAULT:
+        raise UsageError(f"--model is {model}, but --vary names models too: name all of them there")
     reports.free(json_file, overwrite)
-    studio = load(model, device=device)
-    settings = [_setting(studio, point, shares) for point in _points(factors)]
-    corpus = measuring.corpus(data, split, songs, studio.stems)
-    about = measuring.about(studio, corpus, studio.stems) | {"vary": dict(factors), "rows": list(shares), "seeds": all_seeds}
-    compare("grid", about, corpus, studio.stems, settings, all_seeds, json_file)
+    studios = loaded(varied.get("model", [model]), device)
+    first = next(iter(studios.values()))
+    settings = []
+    for name, point in named.items():
+        studio = studios[point.get("model", model)]
+        settings.append(setting(name, studio, rule_of(point, studio.stems), point, shares))
+    corpus = measuring.corpus(data, split, songs, first.stems)
+    measured = about_models(studios, corpus) if "model" in varied else measuring.about(first, corpus, first.stems)
+    told = measured | {"vary": varied, "rows": list(shares), "seeds": all_seeds}
+    compare("grid", told, corpus, first.stems, settings, all_seeds, groups, json_file)
+
+
+def shares_of(rows: str) -> dict[str, Share]:
+    """Ways to use the estimates, by name; raises UsageError for others."""
+    return {name: one_of(SHARES, name, "--rows") for name in stem_names(rows, "--rows") or ()}
+
+
+def groups_of(by: str | None) -> dict[str, Group]:
+    """Groups of songs by name; raises UsageError for others."""
+    return {} if by is None else {by: one_of(GROUPS, by, "--by")}
 
 
 def compare(
-    kind: str, about: Mapping[str, Any], corpus: Corpus, stems: Sequence[str], settings: Sequence[grids.Setting],
-    seeds: Sequence[int], json_file: Path,
+    kind: str, about: Mapping[str, Any], corpus: Corpus, stems: Sequence[str], settings: Sequence[Setting],
+    seeds: Sequence[int], groups: Mapping[str, Group], json_file: Path,
 ) -> None:  # fmt: skip
     """Separate every song in every setting, with a journal beside the report until that is written."""
-    journal, tracks = Journal(json_file.with_suffix(".journal"), about), list(corpus)
-    work = grids.measure(tracks, stems, settings, seeds, journal)
-    for _ in measuring.watched(work, len(tracks) * len(settings), "separation"):
+    work = pieces(list(corpus), settings)
+    journal = Journal(json_file.with_suffix(".journal"), about)
+    for _ in measuring.watched(measure(work, stems, seeds, journal), len(work), "separation"):
         pass
-    measuring.deliver(kind, about, grids.tables(tracks, stems, settings, journal), json_file)
+    measuring.deliver(kind, about, tables(settings, work, stems, journal, groups), json_file)
     journal.close()
-
-
-def _factors(vary: Sequence[str]) -> dict[str, list[Any]]:
-    """Values by setting; raises UsageError for what is none."""
-    factors: dict[str, list[Any]] = {}
-    for text in vary:
-        name, _, values = text.partition("=")
-        parse = one_of(FACTORS, name, "--vary")
-        if name in factors:
-            raise UsageError(f"--vary names {name} twice: give all its values at once")
-        words = stem_names(values, "--vary") or ()
-        try:
-            factors[name] = [parse(word) for word in words]
-        except ValueError as error:
-            raise UsageError(f"--vary {text}: {values!r} are not all numbers, expected such as {name}=1,4") from error
-    return factors
-
-
-def _points(factors: Mapping[str, Sequence[Any]]) -> list[Point]:
-    """Every combination once; an anchor goes with Dirac only, others are without."""
-    points = [dict(zip(factors, values, strict=True)) for values in product(*factors.values())]
-    for point in points:
-        if not isinstance(one_of(LIKELIHOODS, point.get("likelihood", "learned"), "--vary likelihood"), Dirac):
-            point.pop("anchor", None)
-    return list({_name(point): point for point in points}.values())
-
-
-def _setting(studio: Studio, point: Point, shares: Mapping[str, Share]) -> grids.Setting:
-    anchor = point.get("anchor")
-    rule = likelihood_of(point.get("likelihood", "learned"), None if anchor == LOUDEST else anchor)
-    used = replaced(
-        own_sampling(studio.config, rule), steps=point.get("steps"), solver=point.get("solver"), churn=point.get("churn"),
-        resamples=point.get("resamples"),
-    )  # fmt: skip
-    how = Separation(rule, Sampler.of(used))
-    return grids.Setting(_name(point), separator(studio.model, how, shares, hearing(point.get("harm", "none"))))
-
-
-def _name(point: Point) -> str:
-    """As in a table: words alone, numbers with what they count."""
-    return ", ".join(value if isinstance(value, str) else f"{name} {value:g}" for name, value in point.items()) or "defaults"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from stemweave.errors import UsageError
-from stemweave.evaluation.protocols.degrade import Clip, Compressed, Degradation, Detune, Gain, Noise, Reverb
+from stemweave.evaluation.protocols.degrade import Clip, Compressed, Degradation, Detune, Gain, Noise, Reverb, Voice
 from stemweave.evaluation.protocols.estimators import Hearing, clearly
 from stemweave.evaluation.protocols.filecodec import Mp3
 
@@ -15,6 +15,7 @@ HARMS: Mapping[str, tuple[str, Callable[[float], Degradation]]] = {
     "mp3": ("kbit/s", lambda rate: Compressed(Mp3(round(rate)))),
     "reverb": ("RT60 in s", lambda seconds: Reverb(seconds, 0.3)),
     "detune": ("cents", Detune),
+    "voice": ("a voice's level, dB relative to the song", Voice),
 }
 
 

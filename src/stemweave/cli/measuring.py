@@ -64,9 +64,13 @@ def deliver(kind: str, about: Mapping[str, Any], found: Sequence[Table], json_fi
 
 def about(studio: Studio, corpus: Corpus, stems: Sequence[str]) -> dict[str, Any]:
     """What is measured on what, with hashes that change when it does."""
+    return {**about_studio(studio), "data": about_songs(corpus, stems)}
+
+
+def about_studio(studio: Studio) -> dict[str, Any]:
+    """Which model, and where and in which precision it computes."""
     return {
         "model": about_model(studio),
-        "data": about_songs(corpus, stems),
         "device": str(studio.model.device),
         "precision": str(studio.precision).removeprefix("torch."),
     }

@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +18,17 @@ from stemweave.errors import OutputError, UsageError
 from stemweave.evaluation.reports import listening, page
 from stemweave.evaluation.reports.clips import Room, matched, scenes, unclipped
 from stemweave.evaluation.reports.kinds import read, tables_of
+from stemweave.evaluation.reports.markdown import page as markdown_page
 from stemweave.evaluation.reports.ratings import flagged, ratings_report, read_ratings
-from stemweave.evaluation.reports.report import free, write
+from stemweave.evaluation.reports.report import Report, free, write
 from stemweave.evaluation.reports.tables import markdown
 from stemweave.tasks.song import checked_seed
 
 ENCODINGS: Mapping[str, Encoding] = {"ogg": OGG, "flac": FLAC16}
 KEY = "key.json"
+
+Layout = Callable[[Mapping[str, Report], Mapping[str, Path], Room], str]
+"""(reports by name, the folder each lies in, the space for sound) → the page's text."""
 
 Page = Annotated[Path, typer.Option("-o", "--output", help="The page to write, such as report.html.")]
 Format = Annotated[str, typer.Option("--format", help="How sound is packed into the page: ogg is small, flac is exact.")]
@@ -35,25 +39,22 @@ def report(
     reports: Annotated[
         list[Path], typer.Argument(help="Reports, as --json of the other commands writes them.", show_default=False)
     ],
-    output: Page,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The page to write: report.html, or report.md in Markdown.")],
     overwrite: options.Overwrite = False,
     file_format: Format = "ogg",
     limit: Limit = 100.0,
 ) -> None:
-    """Show reports in one page to open in a browser: tables, plots, and players where a report names sounds.
+    """Show reports in one page: in HTML to open in a browser, or in Markdown.
 
-    The page is a single file that needs no network, so that it can be sent or kept as it is.
+    HTML has tables, plots, and players where a report names sounds, in a single file that needs no network, so that it can
+    be sent or kept as it is. Markdown has the tables. The same reports give the same page.
     """
-    room = _room(file_format, limit)
-    names = _names([path.stem for path in reports], "reports")
+    layout, room = _layout(output), _room(file_format, limit)
+    names = _names(_titles(reports), "reports")
     refuse_existing(output, overwrite)
     shown = dict(zip(names, map(read, reports), strict=True))
-    heard = {
-        name: scenes(shown[name], path.parent, room)
-        for name, path in zip(names, reports, strict=True)
-        if "audio" in shown[name]
-    }
-    text = page.page(shown, heard)
+    folders = {name: path.parent for name, path in zip(names, reports, strict=True)}
+    text = layout(shown, folders, room)
     with arriving(output, overwrite=overwrite) as scratch:
         scratch.write_text(text, encoding="utf-8")
     typer.echo(f"{output}: {', '.join(names)}")
@@ -139,8 +140,32 @@ def _room(file_format: str, limit: float) -> Room:
     return Room(one_of(ENCODINGS, file_format, "--format"), limit)
 
 
+def _titles(paths: Sequence[Path]) -> list[str]:
+    """The files' names; with their folder's where two are alike."""
+    often = Counter(path.stem for path in paths)
+    return [path.stem if often[path.stem] == 1 else f"{path.resolve().parent.name}/{path.stem}" for path in paths]
+
+
 def _names(names: Sequence[str], what: str) -> Sequence[str]:
     name, often = Counter(names).most_common(1)[0]
     if often > 1:
         raise UsageError(f"{often} {what} are called {name!r}: give each a name of its own")
     return names
+
+
+def _layout(output: Path) -> Layout:
+    if output.suffix not in LAYOUTS:
+        raise UsageError(f"--output is {output}, expected a name that ends in {' or '.join(LAYOUTS)}")
+    return LAYOUTS[output.suffix]
+
+
+def _html(shown: Mapping[str, Report], folders: Mapping[str, Path], room: Room) -> str:
+    heard = {name: scenes(found, folders[name], room) for name, found in shown.items() if "audio" in found}
+    return page.page(shown, heard)
+
+
+def _markdown(shown: Mapping[str, Report], _folders: Mapping[str, Path], _room: Room) -> str:
+    return markdown_page(shown)
+
+
+LAYOUTS: Mapping[str, Layout] = {".html": _html, ".md": _markdown}

@@ -1,14 +1,26 @@
 """The model's own way of sampling, changed where the command line asks for it."""
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stemweave.cli.app import complain
 from stemweave.cli.values import one_of
+from stemweave.diffusion.coupling import Constant, Proportional, Width
 from stemweave.errors import UsageError
 from stemweave.model.config import Sampling
-from stemweave.tasks.likelihoods import Dirac, Gaussian, Likelihood, even, learned, posterior_mean
+from stemweave.tasks.likelihoods import (
+    Dirac,
+    Gaussian,
+    Likelihood,
+    Relaxation,
+    even,
+    exact,
+    explicit,
+    learned,
+    posterior_mean,
+)
 from stemweave.tasks.sampler import SOLVERS
 
 _MOST = 10_000
@@ -20,6 +32,9 @@ LIKELIHOODS: Mapping[str, Likelihood] = {
     "even": even,
     "posterior-mean": posterior_mean,
 }
+RELAXATIONS: Mapping[str, Relaxation] = {"exact": exact, "explicit": explicit}
+WIDTHS: Mapping[str, Callable[[float], Width]] = {"": Proportional, "constant:": Constant}
+"""γ(σ) by what stands before its number."""
 
 
 def likelihood_of(name: str, anchor: str | None) -> Likelihood:
@@ -30,6 +45,18 @@ def likelihood_of(name: str, anchor: str | None) -> Likelihood:
     if not isinstance(rule, Dirac):
         raise UsageError(f"--anchor goes with --likelihood dirac, not {name}: leave it out")
     return Dirac(anchor)
+
+
+def width_of(text: str) -> Width:
+    """γ(σ) of a Gaussian likelihood: ``0.3`` times σ, or ``constant:0.05``; raises UsageError for anything else."""
+    kind, colon, number = text.rpartition(":")
+    try:
+        gamma = float(number)
+    except ValueError:
+        gamma = 0.0
+    if kind + colon not in WIDTHS or not 0 < gamma < math.inf:
+        raise UsageError(f"gamma is {text!r}, expected a number above 0 that σ is multiplied by, or such as constant:0.05")
+    return WIDTHS[kind + colon](gamma)
 
 
 def changed(own: Sampling, *, steps: int | None, solver: str | None, churn: float | None, resamples: int | None) -> Sampling:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stemweave.diffusion.algebra import DiracTangent, EvenTangent
-from stemweave.diffusion.coupling import GaussianCoupling, Proportional
-from stemweave.diffusion.denoiser import Denoiser
+from stemweave.diffusion.algebra import DiracTangent, EvenTangent, GaussianLikelihood
+from stemweave.diffusion.coupling import GaussianCoupling, Proportional, Width
+from stemweave.diffusion.denoiser import Denoiser, describe
 from stemweave.diffusion.mixing import loudest
 from stemweave.diffusion.posterior import LevelVariance, PosteriorMean, TableVariance, Variance
-from stemweave.diffusion.problem import Problem
+from stemweave.diffusion.problem import Problem, Relax, uncoupled
 from stemweave.diffusion.projections import AtLast, DiracAnchor, EvenProjection
 from stemweave.diffusion.windowed import Windowed, windows
 from stemweave.errors import ModelError, UsageError
@@ -51,19 +51,39 @@ class Dirac:
         return Problem(DiracTangent(whole(model), place), shape(model, mixture), project=DiracAnchor(mixture, place))
 
 
+Relaxation = Callable[[Denoiser, Tensor, Width], tuple[Denoiser, Relax]]
+"""(prior, mixture, γ) → how a Gaussian likelihood acts: on the denoiser, or between its steps."""
+
+
+def exact(prior: Denoiser, mixture: Tensor, gamma: Width) -> tuple[Denoiser, Relax]:
+    """The prior alone walks, and the coupling flows exactly between its steps: stable for every γ. Ours."""
+    return prior, GaussianCoupling(mixture, gamma)
+
+
+def explicit(prior: Denoiser, mixture: Tensor, gamma: Width) -> tuple[Denoiser, Relax]:
+    """The likelihood's gradient is stepped with the prior's, as in 2302.02257: diverges for small γ."""
+    return GaussianLikelihood(prior, mixture, gamma), uncoupled
+
+
+PAPER = Proportional(0.75 * 2**0.5)
+"""γ of 2302.02257, whose code states γ/√2: 0.75."""
+
+
 @dataclass(frozen=True)
 class Gaussian:
-    """The mixture is the stems' sum plus noise of standard deviation `factor`·σ (2302.02257 eq. 15), by its exact flow.
+    """The mixture is the stems' sum plus noise of standard deviation γ(σ) (2302.02257 eq. 15), by its exact flow.
 
-    The paper's code states γ/√2: its 0.75 is the default here. At the end the stems are put onto the mixture evenly.
+    At the end the stems are put onto the mixture evenly.
     """
 
-    factor: float = 0.75 * 2**0.5
+    gamma: Width = PAPER
+    relaxation: Relaxation = exact
+    __repr__ = describe
 
     def __call__(self, model: Model, mixture: Tensor) -> Problem:
-        """The prior alone walks; the coupling relaxes between its steps."""
-        relax = GaussianCoupling(mixture, Proportional(self.factor))
-        return Problem(whole(model), shape(model, mixture), project=AtLast(EvenProjection(mixture)), relax=relax)
+        """The prior, coupled to the mixture."""
+        prior, relax = self.relaxation(whole(model), mixture, self.gamma)
+        return Problem(prior, shape(model, mixture), project=AtLast(EvenProjection(mixture)), relax=relax)
 
 
 def even(model: Model, mixture: Tensor) -> Problem:

@@ -6,7 +6,7 @@ import torch
 
 from stemweave.audio.stems import Stems
 from stemweave.errors import DataError
-from stemweave.evaluation.measures.strangers import alike, strangers
+from stemweave.evaluation.measures.strangers import alike, dealt, strangers
 
 
 def songs(*samples, rate=8000, names=("a", "b")):
@@ -19,6 +19,19 @@ def test_nothing_meets_its_own_song_and_each_is_used_once(of):
         partner = strangers(of, np.random.default_rng(seed))
         assert sorted(partner) == list(range(len(of)))
         assert all(of[k] != of[partner[k]] for k in range(len(of)))
+
+
+def test_a_dealt_band_keeps_its_first_stem_and_no_other():
+    of = "aabbbccd"
+    first, *others = dealt(of, 4, np.random.default_rng(0))
+    assert first.tolist() == list(range(len(of)))
+    assert len(others) == 3
+    for taken in others:
+        assert sorted(taken) == list(range(len(of)))
+        assert all(of[k] != of[taken[k]] for k in range(len(of)))
+    assert len({tuple(taken) for taken in others}) == 3
+    with pytest.raises(DataError, match="one song holds"):
+        dealt("aab", 2, np.random.default_rng(0))
 
 
 def test_every_stranger_is_equally_likely():

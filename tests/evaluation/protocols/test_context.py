@@ -5,7 +5,7 @@ import torch
 
 from stemweave.data.tracks import track
 from stemweave.errors import DataError
-from stemweave.evaluation.protocols.context import loudest, pairs, report, verdicts
+from stemweave.evaluation.protocols.context import findings, loudest, pairs, verdicts
 from stemweave.evaluation.reports.kinds import tables_of
 from stemweave.evaluation.reports.tables import markdown
 
@@ -86,8 +86,8 @@ def test_one_who_listens_is_told_from_one_who_does_not(drummers):
 
 def test_the_report(drummers):
     made = list(pairs(drummers, "drums", listener, RATE, 6, 4.0, 0))
-    facts = report(made, {"given": "drums"})
-    assert (facts["report"], facts["given"], len(facts["pairs"])) == ("context", "drums", 6)
+    facts = {"report": "context", "given": "drums", **findings(made)}
+    assert len(facts["pairs"]) == 6
     assert facts["verdicts"]["onset"]["better"] == 6
     assert facts["verdicts"]["onset"]["own"]["status"] == "ok"
     text = markdown(tables_of(facts))

@@ -6,12 +6,12 @@ import torch
 
 from stemweave.errors import DataError, UsageError
 from stemweave.evaluation.measures.separation import lag
-from stemweave.evaluation.protocols.degrade import Clip, Compressed, Detune, Gain, Noise, Reverb
+from stemweave.evaluation.protocols.degrade import Clip, Compressed, Detune, Gain, Noise, Reverb, Voice
 from stemweave.evaluation.protocols.filecodec import Mp3
 
 RATE = 22050
-EVERY = (Noise(-30), Noise(-30, 1.0), Gain(-6), Clip(-6), Compressed(Mp3(64)), Reverb(0.5, 0.3), Detune(30))
-RANDOM = (Noise(-30), Noise(-30, 1.0), Reverb(0.5, 0.3))
+EVERY = (Noise(-30), Noise(-30, 1.0), Gain(-6), Clip(-6), Compressed(Mp3(64)), Reverb(0.5, 0.3), Detune(30), Voice(-30))
+RANDOM = (Noise(-30), Noise(-30, 1.0), Reverb(0.5, 0.3), Voice(-30))
 
 
 def mixture(channels=2, seconds=2, seed=0):
@@ -76,6 +76,8 @@ def test_bad_sound_is_refused(degradation):
         lambda: Reverb(0, 0.3),
         lambda: Reverb(1, 1.5),
         lambda: Detune(2400),
+        lambda: Voice(60),
+        lambda: Voice(math.nan),
     ],
 )
 def test_absurd_values_are_refused(make):
@@ -111,6 +113,23 @@ def test_channels_have_noise_of_their_own():
 
 def test_silence_gets_no_noise():
     assert not Noise(0)(torch.zeros(1, 1000), RATE, 0).any()
+
+
+# --- voice
+
+
+@pytest.mark.parametrize("level", [-20.0, -6.0, 6.0])
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_the_level_of_a_voice_is_exact_and_it_is_in_the_middle(level, rate):
+    audio = mixture().double()
+    added = Voice(level)(audio, rate, 3) - audio
+    assert 10 * math.log10(power(added) / power(audio)) == pytest.approx(level, abs=1e-6)
+    assert torch.allclose(added[0], added[1])
+
+
+def test_silence_gets_no_voice_and_a_moment_too_short_for_one_is_left_alone():
+    assert not Voice(0)(torch.zeros(1, 10000), RATE, 0).any()
+    assert torch.equal(Voice(0)(torch.ones(2, 1), RATE, 0), torch.ones(2, 1))
 
 
 # --- gain and clipping

@@ -71,6 +71,26 @@ def test_seeds_are_averaged_inside_a_song(songs):
     assert math.isnan(whole(one)["between_seed_std"])
 
 
+def test_intervals_resample_songs_whose_seeds_are_averaged(songs):
+    each = [[r.means[0].tolist() for r in rows(songs, [blurred], seeds=(seed,))["noisy"]] for seed in (1, 2, 3)]
+    expected = song_means(torch.tensor(each).mean(0))
+    for figure, other in zip(summary(rows(songs, [blurred], seeds=(1, 2, 3))["noisy"])["si_sdri"], expected, strict=True):
+        assert (figure.value, figure.low, figure.high) == pytest.approx((other.value, other.low, other.high))
+        assert figure.n == other.n
+
+
+def test_songs_are_scored_as_a_whole_with_every_seed(songs):
+    def loudness(estimates, references, rate):
+        assert rate == 22050
+        return {"ratio": estimates.square().sum((1, 2)) / references.square().sum((1, 2))}
+
+    result = rows(songs, [blurred], seeds=(1, 2), whole=[loudness])["noisy"][0]
+    truth = songs[0].read(NAMES)
+    expected = [loudness(blurred(truth, 22050, seed)["noisy"], truth, 22050)["ratio"] for seed in (1, 2)]
+    assert torch.equal(result.whole["ratio"], torch.stack(expected))
+    assert rows(songs, [blurred])["noisy"][0].whole == {}
+
+
 def test_figures_of_a_row(songs):
     results = rows(songs, [blurred, trivial])
     noisy, quiet, silence, mixture = (summary(results[row]) for row in ("noisy", "quiet", "silence", "mixture"))

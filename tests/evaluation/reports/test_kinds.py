@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from stemweave.errors import DataError
-from stemweave.evaluation.reports.kinds import OLDER, TITLES, read, tables_of
+from stemweave.evaluation.reports.kinds import OLDER, TITLES, named_tables, read, tables_of
 from stemweave.evaluation.reports.tables import Cell
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
@@ -39,8 +39,8 @@ def test_separation_has_a_table_for_every_metric_and_a_cell_for_every_stem():
             assert made[title].columns == (*content["stems"], "all")
             values = [[cell.number for cell in row.cells] for row in made[title].rows]
             assert values == [[cell["value"] for cell in row["metrics"][metric].values()] for row in content["rows"].values()]
+            assert made[title].note.startswith(f"{content['songs']} songs, ")
     assert [row.name for row in made["Over all stems"].rows] == list(content["rows"])
-    assert all(table.note.startswith(f"{content['songs']} songs, ") for table in made.values())
 
 
 def test_context_has_a_row_for_every_measure():
@@ -66,6 +66,12 @@ def test_speed_has_a_row_for_every_length():
 def test_an_unknown_kind_is_refused(content):
     with pytest.raises(DataError, match=f"expected tables, or one of {', '.join(OLDER)}"):
         tables_of(content)
+
+
+def test_an_error_can_say_which_report_it_was():
+    assert named_tables("codecs", GENERAL) == tables_of(GENERAL)
+    with pytest.raises(DataError, match=r"^sky: a report of kind 'horoscope'"):
+        named_tables("sky", {"report": "horoscope"})
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,13 @@ def test_every_link_leads_somewhere(made):
     assert {link["href"][1:] for link in outline.named("a")} == set(places)
 
 
+def test_every_report_is_headed_by_its_name_and_listed(made):
+    outline = Outline(made)
+    assert outline.words["h2"] == ["first", EVIL]
+    contents = made[made.index("<nav") : made.index("</nav>")]
+    assert [contents.count(f'href="#{place}"') for place in ("r1", "r1-1", "r2", "r2-1")] == [1] * 4
+
+
 def test_players_are_in_the_section_of_their_report(made):
     first, second = made.index('<section id="r1"'), made.index('<section id="r2"')
     assert [audio["src"] for audio in Outline(made).named("audio")] == [

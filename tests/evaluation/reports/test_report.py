@@ -6,7 +6,7 @@ import pytest
 from stemweave.errors import OutputError
 from stemweave.evaluation.protocols.estimators import trivial
 from stemweave.evaluation.protocols.separation import run
-from stemweave.evaluation.protocols.summary import separation_report
+from stemweave.evaluation.protocols.summary import findings
 from stemweave.evaluation.reports.kinds import tables_of
 from stemweave.evaluation.reports.report import entry, free, write
 from stemweave.evaluation.reports.tables import markdown
@@ -19,12 +19,10 @@ NAMES = ("bass", "drums", "piano")
 def report(songs):
     results = [result for song in run(songs, NAMES, [trivial]) for result in song]
     by_row = {row: [r for r in results if r.row == row] for row in ("silence", "mixture")}
-    return separation_report(NAMES, by_row, {"model": {"name": "none"}, "seeds": [0]})
+    return {"report": "separation", **findings(NAMES, by_row)}
 
 
 def test_a_report_says_what_was_measured_how_and_on_how_much(report):
-    assert report["report"] == "separation"
-    assert report["model"] == {"name": "none"}
     assert (report["songs"], report["seconds"]) == (3, 28.0)
     assert report["windows"] == {"active": 3 + 5 + 7, "msdm": 5}
     assert report["bootstrap"] == {"unit": "song", "resamples": 10000, "seed": 0, "interval": 0.95}
@@ -54,7 +52,7 @@ def test_markdown_is_printed_from_the_json(report):
 
 def test_a_metric_nothing_was_measured_for_has_no_table(songs):
     results = [result for song in run(songs, NAMES, [trivial], msdm=False) for result in song if result.row == "silence"]
-    assert "2302.02257" not in markdown(tables_of(separation_report(NAMES, {"silence": results}, {})))
+    assert "2302.02257" not in markdown(tables_of({"report": "separation", **findings(NAMES, {"silence": results})}))
 
 
 def test_files_are_whole_or_not_there(report, tmp_path):

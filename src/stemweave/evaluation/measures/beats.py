@@ -83,11 +83,18 @@ def composed(folder: Path) -> Floats:
 
 def onset_times(audio: Tensor, rate: int) -> Floats:
     """When something starts, s, to about ±12 ms: the peaks of `onsets` of at least 60 dB. Shape: (channels, samples)."""
+    times, curve = onset_curve(audio, rate)
+    peaks: NDArray[np.intp] = find_peaks(curve, height=RISE)[0]
+    return times[peaks]
+
+
+def onset_curve(audio: Tensor, rate: int, hop: int = ONSET_HOP) -> tuple[Floats, Floats]:
+    """The time of each frame in s, never below 0, and the rise of `onsets` there in dB. Shape: (channels, samples)."""
     check_audio(audio, 2, "the sound")
     lead = round(LEAD * rate)
-    peaks: NDArray[np.intp] = find_peaks(onsets(pad(audio, (lead, 0)), rate).numpy(), height=RISE)[0]
-    newest = peaks * ONSET_HOP + ONSET_SIZE + ONSET_HOP / 2  # the middle of the samples that the louder frame adds
-    return np.maximum(newest / RATE - lead / rate, 0.0)
+    curve = onsets(pad(audio, (lead, 0)), rate, hop).double().numpy()
+    newest = np.arange(len(curve)) * hop + ONSET_SIZE + hop / 2  # the middle of the samples that the louder frame adds
+    return np.maximum(newest / RATE - lead / rate, 0.0), curve
 
 
 @dataclass(frozen=True)

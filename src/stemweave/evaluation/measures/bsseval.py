@@ -4,7 +4,6 @@ museval says nothing of a frame in which any reference *or estimate* is exactly 
 changes which frames count: its medians are worth nothing without the share of frames that are NaN.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
@@ -35,20 +34,10 @@ class Frames:
         """Which frames say nothing of any stem: (frames,)."""
         return self.sdr.isnan().all(1)
 
-
-@dataclass(frozen=True)
-class Medians:
-    """Over songs, of medians over frames, in dB: one value per stem; NaN for stems that no song holds.
-
-    ``songs`` is how many songs each stem's values rest on, ``missing`` the share of all frames that say nothing.
-    """
-
-    sdr: Tensor
-    isr: Tensor
-    sir: Tensor
-    sar: Tensor
-    songs: Tensor
-    missing: float
+    @property
+    def medians(self) -> dict[str, Tensor]:
+        """Over frames, by measure: one value per stem; NaN for a stem of which no frame says anything."""
+        return {name: _median(table) for name, table in vars(self).items()}
 
 
 def bss_eval(estimates: Tensor, references: Tensor, rate: int) -> Frames:
@@ -66,18 +55,8 @@ def bss_eval(estimates: Tensor, references: Tensor, rate: int) -> Frames:
     present = ~_zero(references)
     if present.any() and not _zero(estimates[present]).any():
         inputs = (audio[present].double().mT.numpy() for audio in (references, estimates))
-        values[:, present.numpy()] = _museval().bss_eval(*inputs, window=rate, hop=rate)[:4]
+        values[:, present.numpy()] = museval_metrics().bss_eval(*inputs, window=rate, hop=rate)[:4]
     return Frames(*torch.from_numpy(values).mT)
-
-
-def medians(songs: Sequence[Frames]) -> Medians:
-    """Median over frames, then over songs. Raises :class:`DataError` without songs."""
-    if not songs:
-        raise DataError("no songs were scored, expected at least one")
-    columns = zip(*(vars(song).values() for song in songs), strict=True)
-    sdr, isr, sir, sar = (torch.stack([_median(table) for table in column]) for column in columns)
-    missing = float(torch.cat([song.missing for song in songs]).double().mean())
-    return Medians(_median(sdr), _median(isr), _median(sir), _median(sar), (~sdr.isnan()).sum(0), missing)
 
 
 def global_sdr(estimates: Tensor, references: Tensor, eps: float = EPS) -> Tensor:
@@ -90,6 +69,20 @@ def global_sdr(estimates: Tensor, references: Tensor, eps: float = EPS) -> Tenso
     reference, estimate = references.double().flatten(1), estimates.double().flatten(1)
     ratio = (reference.square().sum(1) + eps) / ((reference - estimate).square().sum(1) + eps)
     return torch.where(decibels(reference) >= ACTIVE, 10 * ratio.log10(), torch.nan)
+
+
+def museval_metrics() -> Any:
+    """museval's metrics without the rest of it, which cannot be imported where ffmpeg is not installed.
+
+    Raises :class:`MissingExtra` without museval.
+    """
+    package = find_spec("museval")
+    found = PathFinder.find_spec("metrics", package.submodule_search_locations) if package else None
+    if found is None or found.loader is None:
+        raise MissingExtra("BSSEval needs museval: pip install 'stemweave[bsseval]'")
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def _check(estimates: Tensor, references: Tensor) -> None:
@@ -108,14 +101,3 @@ def _median(table: Tensor) -> Tensor:
     """Of each column, without NaN; the mean of the middle two where they are even in number."""
     columns = [column[~np.isnan(column)] for column in table.T.numpy()]
     return torch.tensor([np.median(column) if len(column) else np.nan for column in columns], dtype=torch.float64)
-
-
-def _museval() -> Any:
-    """museval's metrics without the rest of it, which cannot be imported where ffmpeg is not installed."""
-    package = find_spec("museval")
-    found = PathFinder.find_spec("metrics", package.submodule_search_locations) if package else None
-    if found is None or found.loader is None:
-        raise MissingExtra("BSSEval needs museval: pip install 'stemweave[bsseval]'")
-    module = module_from_spec(found)
-    found.loader.exec_module(module)
-    return module

@@ -34,9 +34,12 @@ def chroma(audio: Tensor, rate: int) -> Tensor:
     return (power.new_zeros(12, power.shape[1]).index_add_(0, classes, power[inside]) + CHROMA_FLOOR).log()
 
 
-def onsets(audio: Tensor, rate: int) -> Tensor:
-    """Rises of the level in 24 mel bands, in dB, summed over bands: (frames - 1,)."""
-    power = _power(_ready(audio, rate), ONSET_SIZE, ONSET_HOP)
+def onsets(audio: Tensor, rate: int, hop: int = ONSET_HOP) -> Tensor:
+    """Rises of the level in 24 mel bands from frame to frame, in dB, summed over bands: (frames - 1,).
+
+    Frames are of 1024 samples every ``hop`` samples at 22 050 Hz.
+    """
+    power = _power(_ready(audio, rate), ONSET_SIZE, hop)
     mel = mel_bands(len(power), RATE, BANDS, 0.0, RATE / 2) @ power
     floor = 10 ** (ONSET_FLOOR / 10) * mel.max().clamp_min(1e-30)
     return (10 * mel.clamp_min(floor).log10()).diff(dim=1).clamp_min(0).sum(0)

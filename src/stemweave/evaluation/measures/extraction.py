@@ -63,17 +63,16 @@ def improvement(extractions: Sequence[Extraction]) -> list[float]:
     return [float(each.scores.improvement[:, 0].nanmean()) for each in extractions]
 
 
-def ghosts(extractions: Sequence[Extraction]) -> Ghosts:
-    """Levels of all targets in all windows where their instrument is silent.
+def ghosts(levels: Tensor) -> Ghosts:
+    """What comes to all targets in all windows where their instrument is silent, of `Scores.ghost`: (windows,), dB.
 
-    Raises :class:`DataError` if there is no such window.
+    NaN, where the instrument plays, is left out. Raises :class:`DataError` if nothing else is there.
     """
-    levels = torch.cat([each.scores.ghost[:, 0] for each in extractions] or [torch.empty(0)])
-    levels = levels[levels.isfinite()]
-    if not len(levels):
+    known = levels[levels.isfinite()]
+    if not len(known):
         raise DataError("no window lacks its prompt's instrument; add prompts for absent instruments (truth: zeros)")
-    median, p95 = levels.quantile(levels.new_tensor([0.5, 0.95])).tolist()
-    return Ghosts(median, p95, float((levels > GHOST).double().mean()), len(levels))
+    median, p95 = known.quantile(known.new_tensor([0.5, 0.95])).tolist()
+    return Ghosts(median, p95, float((known > GHOST).double().mean()), len(known))
 
 
 def crops(samples: int, rate: int) -> list[slice]:

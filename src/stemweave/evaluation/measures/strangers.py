@@ -28,6 +28,13 @@ def strangers(songs: Sequence[Hashable], rng: np.random.Generator) -> NDArray[np
     return partner
 
 
+def dealt(songs: Sequence[Hashable], stems: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Shuffled bands: for each of so many stems, from which excerpt every band takes it. The first stem stays where it is,
+    each other one goes to `strangers`. Raises as `strangers` does.
+    """
+    return [np.arange(len(songs)), *(strangers(songs, rng) for _ in range(stems - 1))]
+
+
 def alike(songs: Sequence[Stems], names: Iterable[str]) -> None:
     """Raise :class:`DataError` unless any stem ``names`` of one song can be laid over any other's.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from stemweave.errors import DataError
 from stemweave.evaluation.checks import Floats, check_points
@@ -47,7 +47,7 @@ class Songs:
 
     def drawn(self, count: int, rng: np.random.Generator) -> "Songs":
         """So many songs without replacement, with all their rows."""
-        return self._only(rng.choice(np.unique(self.song), count, replace=False))
+        return self.only(rng.choice(np.unique(self.song), count, replace=False))
 
     def halves(self, seed: int = 0) -> tuple["Songs", "Songs"]:
         """Two disjoint halves by song: a distance between them is the floor that no model can be expected to beat.
@@ -58,9 +58,10 @@ class Songs:
         if self.count < 2:
             raise DataError(f"{self.count} song cannot be halved, expected at least 2: give more songs")
         order = np.random.default_rng(seed).permutation(np.unique(self.song))
-        return self._only(order[: len(order) // 2]), self._only(order[len(order) // 2 :])
+        return self.only(order[: len(order) // 2]), self.only(order[len(order) // 2 :])
 
-    def _only(self, songs: NDArray[np.intp]) -> "Songs":
+    def only(self, songs: ArrayLike) -> "Songs":
+        """These songs, by index, with all their rows."""
         rows = np.isin(self.song, songs)
         return Songs(self.points[rows], self.song[rows])
 

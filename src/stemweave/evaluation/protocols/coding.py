@@ -8,12 +8,10 @@ from stemweave.data.tracks import Track
 from stemweave.errors import DataError
 from stemweave.evaluation.measures.codec import Codec, Fidelity, fidelity
 from stemweave.evaluation.measures.separation import ACTIVE, decibels
-from stemweave.evaluation.reports.report import entry
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.protocols.cells import LEAST_SONGS, cells
+from stemweave.evaluation.reports.tables import Row, Table
 from stemweave.evaluation.statistics import song_means
 
-LEAST_SONGS = 20
-"""A table of fewer songs says that they are too few."""
 MEASURES = {"si_sdr": "SI-SDR, dB", "mel": "mel distance", "kbits": "kbit/s"}
 
 
@@ -53,7 +51,7 @@ def tables(found: Sequence[Kept], names: Sequence[str], seed: int = 0) -> list[T
         rows = []
         for codec in codecs:
             values = [_values(kept, key) for kept in found if kept.codec == codec]
-            rows.append(Row(codec, tuple(Cell(**entry(figure)) for figure in song_means(values, seed))))
+            rows.append(Row(codec, cells(song_means(values, seed))))
         made.append(Table(f"Codecs: {title}", (*names, "mean"), tuple(rows), least_n=LEAST_SONGS))
     return made
 

@@ -4,7 +4,6 @@ better than what was made, with the same seed, for another song's.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -13,7 +12,7 @@ from stemweave.data.tracks import Track
 from stemweave.errors import DataError
 from stemweave.evaluation.measures.coherence import chroma_correlation, onset_correlation
 from stemweave.evaluation.measures.separation import ACTIVE, decibels
-from stemweave.evaluation.reports.report import Report, entry, versions
+from stemweave.evaluation.reports.report import Report, entry
 from stemweave.evaluation.statistics import RESAMPLES, Figure, sign_test, song_means
 
 Accompanist = Callable[[Tensor, int, int], Tensor]
@@ -98,12 +97,9 @@ def _drawn(songs: int, count: int, seed: int) -> Iterator[tuple[int, int]]:
         yield int(order[k % songs]), int(order[(k + 1) % songs])
 
 
-def report(made: Sequence[Pair], about: Mapping[str, Any]) -> Report:
-    """The verdicts and the pairs they rest on, as JSON; ``about`` says what was measured, on what and how."""
+def findings(made: Sequence[Pair]) -> Report:
+    """The verdicts and the pairs they rest on, for a report."""
     return {
-        "report": "context",
-        **versions(),
-        **about,
         "bootstrap": {"unit": "pair", "resamples": RESAMPLES, "seed": 0, "interval": 0.95},
         "verdicts": {measure: _entries(verdict) for measure, verdict in verdicts(made).items()},
         "pairs": [dict(vars(pair)) for pair in made],

@@ -17,9 +17,12 @@ from stemweave.audio.resample import resample
 from stemweave.errors import UsageError
 from stemweave.evaluation.checks import Floats, check_audio
 from stemweave.evaluation.measures.codec import Codec
+from stemweave.evaluation.protocols.voice import voice
 
 LOWEST = 20.0
 """Hz: coloured noise is flat below."""
+LEAST = 1e-12
+"""RMS: what is quieter is not made audible."""
 
 
 class Degradation(Protocol):
@@ -55,9 +58,27 @@ class Noise:
     def __call__(self, audio: Tensor, rate: int, seed: int, /) -> Tensor:
         """Add noise whose RMS is exact over all channels and samples."""
         check_audio(audio, 2, "the mixture")
-        noise = torch.from_numpy(_coloured(audio.shape, rate, self.slope, seed))
-        wanted = audio.double().square().mean().sqrt() * 10 ** (self.level / 20)
-        return (audio.double() + noise * wanted / noise.square().mean().sqrt()).to(audio.dtype)
+        return _laid_over(audio, torch.from_numpy(_coloured(audio.shape, rate, self.slope, seed)), self.level)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice that sings along, the same in every channel, at ``level`` dB relative to the sound's RMS: see `voice`."""
+
+    level: float
+
+    def __post_init__(self) -> None:
+        _within(self.level, -120, 40, "a voice's level in dB")
+
+    @property
+    def name(self) -> str:
+        """For the report."""
+        return f"voice at {self.level:g} dB"
+
+    def __call__(self, audio: Tensor, rate: int, seed: int, /) -> Tensor:
+        """Add the voice; its RMS, rests included, is exact."""
+        check_audio(audio, 2, "the mixture")
+        return _laid_over(audio, torch.from_numpy(voice(audio.shape[1], rate, seed)).expand_as(audio), self.level)
 
 
 @dataclass(frozen=True)
@@ -169,6 +190,12 @@ class Detune:
         check_audio(audio, 2, "the mixture")
         played = round(rate * 2 ** (self.cents / 1200))
         return resample(audio, played, rate, audio.shape[-1]).to(audio.dtype)
+
+
+def _laid_over(audio: Tensor, other: Tensor, level: float) -> Tensor:
+    """The sum, with ``other`` at ``level`` dB relative to the RMS of ``audio``; silence stays silent."""
+    wanted = audio.double().square().mean().sqrt() * 10 ** (level / 20)
+    return (audio.double() + other * wanted / other.square().mean().sqrt().clamp_min(LEAST)).to(audio.dtype)
 
 
 def _coloured(shape: tuple[int, ...], rate: int, slope: float, seed: int) -> Floats:

@@ -15,11 +15,17 @@ from stemweave.evaluation.measures.subsets import Songs
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Part of a song: its stems, and which song it is from."""
+    """Part of a song: which song, which part of it, from which second on, and its stems."""
 
-    song: str
+    track: Track
     number: int
+    start: float
     stems: Stems
+
+    @property
+    def song(self) -> str:
+        """Which song it is from."""
+        return self.track.id
 
     @property
     def name(self) -> str:
@@ -34,9 +40,7 @@ def excerpts(tracks: Sequence[Track], names: Sequence[str], seconds: float, rate
     """
     length = round(seconds * rate)
     for track in tracks:
-        if not all(track.known(names)):
-            raise DataError(f"{track.id} holds {', '.join(track.stems)}, expected all of {', '.join(names)}")
-        audio = track.read(names, rate, 1)
+        audio = whole(track, names, rate)
         there = audio.shape[-1] // length
         if not there:
             raise DataError(f"{track.id} has {track.seconds:.2f} s, expected at least {seconds:g} s; ask for fewer seconds")
@@ -44,7 +48,26 @@ def excerpts(tracks: Sequence[Track], names: Sequence[str], seconds: float, rate
         free = audio.shape[-1] - count * length
         for number in range(count):
             start = number * length + (free * number // (count - 1) if count > 1 else 0)
-            yield Excerpt(track.id, number, Stems(tuple(names), audio[..., start : start + length], rate))
+            stems = Stems(tuple(names), audio[..., start : start + length], rate)
+            yield Excerpt(track, number, start / rate, stems)
+
+
+def whole(track: Track, names: Sequence[str], rate: int) -> Tensor:
+    """All of a song's stems ``names``, mono at ``rate`` Hz: (stems, 1, samples).
+
+    Raises :class:`DataError` for a song that does not say what each of them is.
+    """
+    if not all(track.known(names)):
+        raise DataError(f"{track.id} holds {', '.join(track.stems)}, expected all of {', '.join(names)}")
+    return track.read(names, rate, 1)
+
+
+def one_each(several: Sequence[Excerpt]) -> list[Excerpt]:
+    """One excerpt of each song, the middle one."""
+    by_song: dict[str, list[Excerpt]] = {}
+    for one in several:
+        by_song.setdefault(one.song, []).append(one)
+    return [parts[len(parts) // 2] for parts in by_song.values()]
 
 
 def embedded(sounds: Sequence[Tensor], songs: Sequence[str], rate: int, embedding: Embedding) -> Songs:

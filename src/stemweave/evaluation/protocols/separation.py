@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +14,7 @@ from stemweave.errors import DataError
 from stemweave.evaluation.measures import separation
 from stemweave.evaluation.measures.separation import Scores, lag, measure, msdm_chunks, msdm_scores, null_test
 from stemweave.evaluation.protocols.estimators import Estimator
+from stemweave.evaluation.protocols.wholesongs import WholeSong
 
 LOUDER = -47.0
 """dBFS: the second threshold of activity for which the headline is repeated."""
@@ -23,10 +24,12 @@ LOUDER = -47.0
 class Result:
     """One song and one row of the report, over all seeds; see `Scores`.
 
-    ``seconds`` is the song's length, ``took`` what its estimator took for all its rows.
+    ``seconds`` is the song's length, ``took`` what its estimator took for all its rows. ``text`` is what its corpus says of
+    it in words.
     """
 
     song: str
+    text: str
     row: str
     seconds: float
     took: float
@@ -37,6 +40,8 @@ class Result:
     null: float
     lag: int
     msdm: Tensor
+    whole: Mapping[str, Tensor]
+    """By metric, values of each seed and stem: (seeds, stems)."""
 
 
 def run(
@@ -45,19 +50,22 @@ def run(
     estimators: Sequence[Estimator],
     seeds: Sequence[int] = (0,),
     msdm: bool = True,
+    whole: Sequence[WholeSong] = (),
 ) -> Iterator[list[Result]]:
     """The results of every song, song by song.
 
-    With ``msdm``, songs are separated once more in chunks as 2302.02257 does, at 22 050 Hz, mono. Raises
-    :class:`DataError` for a song that does not say what each of the stems ``names`` is.
+    With ``msdm``, songs are separated once more in chunks as 2302.02257 does, at 22 050 Hz, mono; ``whole`` scores each
+    song as a whole. Raises :class:`DataError` for a song that does not say what each of the stems ``names`` is.
     """
     for track in tracks:
         if not all(track.known(names)):
             raise DataError(f"{track.id} holds {', '.join(track.stems)}, expected all of {', '.join(names)}")
-        yield [result for estimator in estimators for result in _song(track, names, estimator, seeds, msdm)]
+        yield [result for estimator in estimators for result in _song(track, names, estimator, seeds, msdm, whole)]
 
 
-def _song(track: Track, names: Sequence[str], estimator: Estimator, seeds: Sequence[int], msdm: bool) -> list[Result]:
+def _song(
+    track: Track, names: Sequence[str], estimator: Estimator, seeds: Sequence[int], msdm: bool, whole: Sequence[WholeSong]
+) -> list[Result]:
     references = track.read(names)
     chunked = track.read(names, separation.MSDM_RATE, 1) if msdm else references[..., :0]
     each: dict[str, list[Result]] = {}
@@ -68,7 +76,8 @@ def _song(track: Track, names: Sequence[str], estimator: Estimator, seeds: Seque
         scores = _msdm(chunked, estimator, seed)
         for row, estimate in estimates.items():
             result = _scored(track, row, estimate, references, took)
-            each.setdefault(row, []).append(replace(result, msdm=scores.get(row, result.msdm)))
+            songwise = {k: v[None] for score in whole for k, v in score(estimate, references, track.rate).items()}
+            each.setdefault(row, []).append(replace(result, msdm=scores.get(row, result.msdm), whole=songwise))
     return [_joined(results) for results in each.values()]
 
 
@@ -79,7 +88,7 @@ def _scored(track: Track, row: str, estimate: Tensor, references: Tensor, took: 
     means = scores.improvement.nanmean(0, keepdim=True)
     null, late = null_test(estimate, mixture), lag(estimate, mixture)
     nothing = torch.empty(0, len(references))
-    return Result(track.id, row, track.seconds, took, scores, louder, means, null, late, nothing)
+    return Result(track.id, track.text, row, track.seconds, took, scores, louder, means, null, late, nothing, {})
 
 
 def _msdm(stems: Tensor, estimator: Estimator, seed: int) -> dict[str, Tensor]:
@@ -109,6 +118,7 @@ def _joined(results: Sequence[Result]) -> Result:
         null=max(result.null for result in results),
         lag=max((result.lag for result in results), key=abs),
         msdm=cat(*(result.msdm for result in results)),
+        whole={metric: cat(*(result.whole[metric] for result in results)) for metric in results[0].whole},
     )
 
 

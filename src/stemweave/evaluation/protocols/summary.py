@@ -1,27 +1,22 @@
-"""What the results of songs come to: figures with intervals by song, and the report of them."""
+"""What the results of songs come to: figures with intervals by song."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from stemweave.evaluation.measures import separation
+from stemweave.evaluation.protocols import wholesongs
 from stemweave.evaluation.protocols.separation import Result
-from stemweave.evaluation.reports.report import Report, entry, plain, versions
+from stemweave.evaluation.reports.report import Report, entry, plain
 from stemweave.evaluation.statistics import RESAMPLES, Figure, figures, song_means
 
 
-def separation_report(
-    names: Sequence[str], rows: Mapping[str, Sequence[Result]], about: Mapping[str, Any], seed: int = 0
-) -> Report:
-    """All figures of a run; ``about`` says what was measured, on what and how; ``seed`` is the bootstrap's."""
+def findings(names: Sequence[str], rows: Mapping[str, Sequence[Result]], seed: int = 0) -> Report:
+    """All figures of a run, for its report; ``seed`` is the bootstrap's."""
     results = next(iter(rows.values()))
     return {
-        "report": "separation",
-        **versions(),
-        **about,
         "stems": list(names),
         "songs": len(results),
         "seconds": sum(result.seconds for result in results),
@@ -78,7 +73,8 @@ def whole(results: Sequence[Result]) -> dict[str, float]:
 
 def _row(names: Sequence[str], results: Sequence[Result], seed: int) -> Report:
     columns = [*names, "all"]
-    metrics = {key: dict(zip(columns, map(entry, row), strict=True)) for key, row in summary(results, seed).items()}
+    found = summary(results, seed) | wholesongs.figures([result.whole for result in results], seed)
+    metrics = {key: dict(zip(columns, map(entry, row), strict=True)) for key, row in found.items()}
     for key, values in pooled(results).items():
         cells = [entry(Figure(value, math.nan, math.nan, len(results))) for value in values]
         metrics[key] = dict(zip(columns, cells, strict=True))

@@ -60,6 +60,14 @@ def tables_of(report: Report) -> list[Table]:
         raise DataError(f"the report of kind {kind!r} is damaged or laid out otherwise: {error!r}; measure again") from error
 
 
+def named_tables(name: str, report: Report) -> list[Table]:
+    """`tables_of`, whose error says which report it was."""
+    try:
+        return tables_of(report)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
+
+
 def _general(report: Report) -> list[Table]:
     return [_table(table) for table in report["tables"]]
 
@@ -73,7 +81,7 @@ def _table(raw: Mapping[str, Any]) -> Table:
 def _separation(report: Report) -> list[Table]:
     rows: Mapping[str, Any] = report["rows"]
     stems = (*report["stems"], "all")
-    note = f"{report['songs']} songs, {report['seconds'] / 60:.1f} minutes; intervals: 95 %, by song."
+    note = extent(report)
 
     def by_stem(metric: str) -> tuple[Row, ...]:
         cells = {name: figures["metrics"][metric] for name, figures in rows.items()}
@@ -82,6 +90,11 @@ def _separation(report: Report) -> list[Table]:
     whole = tuple(Row(name, tuple(_known(figures["whole"][key]) for key in WHOLE)) for name, figures in rows.items())
     metrics = [Table(title, stems, by_stem(metric), note) for metric, title in TITLES.items()]
     return [*metrics, Table("Over all stems", tuple(WHOLE.values()), whole, note)]
+
+
+def extent(report: Report) -> str:
+    """How much a separation report rests on."""
+    return f"{report['songs']} songs, {report['seconds'] / 60:.1f} minutes; intervals: 95 %, by song."
 
 
 def _context(report: Report) -> list[Table]:

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stemweave.errors import DataError
 from stemweave.evaluation.reports.clips import Scene
-from stemweave.evaluation.reports.kinds import tables_of
+from stemweave.evaluation.reports.kinds import named_tables
 from stemweave.evaluation.reports.markup import Html, document, element, joined
 from stemweave.evaluation.reports.plots import plots
 from stemweave.evaluation.reports.report import Report
@@ -21,7 +20,7 @@ def page(reports: Mapping[str, Report], sounds: Mapping[str, Sequence[Scene]]) -
     Everything that comes from a report is escaped. Raises what `tables_of` does.
     """
     chapters = {f"r{k}": name for k, name in enumerate(reports, 1)}
-    tables = {anchor: _tables(name, reports[name]) for anchor, name in chapters.items()}
+    tables = {anchor: named_tables(name, reports[name]) for anchor, name in chapters.items()}
     sections = [
         _chapter(anchor, name, reports[name], tables[anchor], sounds.get(name, ())) for anchor, name in chapters.items()
     ]
@@ -29,13 +28,6 @@ def page(reports: Mapping[str, Report], sounds: Mapping[str, Sequence[Scene]]) -
     contents = element("nav", {"aria-label": "Contents"}, element("ul", {}, *links))
     title = f"Evaluation: {', '.join(reports)}"
     return document(title, POLICY, element("main", {}, element("h1", {}, title), contents, *sections))
-
-
-def _tables(name: str, report: Report) -> list[Table]:
-    try:
-        return tables_of(report)
-    except DataError as error:
-        raise DataError(f"{name}: {error}") from error
 
 
 def facts(report: Report) -> dict[str, str]:

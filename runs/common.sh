@@ -1,0 +1,50 @@
+# What the other scripts of this folder share: their options, and how figures are kept. Sourced, not run.
+#   --data DIR [--split S]  songs as stems, such as Slakh2100 (default: our own band, rendered when first needed)
+#   --model NAME            a model by name, folder or hub id (default: band)
+#   --work DIR              where songs, trained models and made bands are kept (default: .work/figures)
+#   --out DIR               where reports go (default: docs/results, or docs/results/quick)
+#   --quick                 a few short songs on two cores: shows that it runs; tables say where n is too small
+# A report that is there is not made again, and what was stopped goes on; remove a report to measure again.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+sw=${STEMWEAVE:-.venv/bin/stemweave}
+data="" split="" model=band work=.work/figures out="" quick=false
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --data) data=$2; shift 2 ;;
+    --split) split=$2; shift 2 ;;
+    --model) model=$2; shift 2 ;;
+    --work) work=$2; shift 2 ;;
+    --out) out=$2; shift 2 ;;
+    --quick) quick=true; shift ;;
+    *) echo "$0: unknown option $1; expected --data, --split, --model, --work, --out or --quick" >&2; exit 2 ;;
+  esac
+done
+if [ -z "$out" ]; then out=docs/results; if $quick; then out=docs/results/quick; fi; fi
+mkdir -p "$out" "$work"
+
+or_quick() { # FULL QUICK: the one that is wanted
+  if $quick; then echo "$2"; else echo "$1"; fi
+}
+
+songs() { # PRESET SONGS SECONDS [RENDER OPTIONS…]: sets `from`, the options that name these songs to `evaluate`
+  if [ -n "$data" ]; then
+    from=(--data "$data" --songs "$2")
+    if [ -n "$split" ]; then from+=(--split "$split"); fi
+  else
+    local place="$work/songs/$1-$3"
+    "$sw" render --preset "$1" --songs "$2" --seconds "$3" "${@:4}" -o "$place" >&2
+    from=(--data "$place" --songs "$2")
+  fi
+}
+
+figure() { # NAME VERB ARGUMENTS…: one report, unless it is there
+  if [ ! -f "$out/$1.json" ]; then "$sw" evaluate "${@:2}" --json "$out/$1.json"; fi
+  echo "figures: $out/$1.json"
+}
+
+publish() { # all reports so far as one page each of Markdown and HTML
+  "$sw" evaluate report $(ls docs/results/*.json docs/results/quick/*.json 2>/dev/null) -o docs/results.md --overwrite
+  "$sw" evaluate report $(ls docs/results/*.json docs/results/quick/*.json 2>/dev/null) -o docs/results.html --overwrite
+}
+trap 'status=$?; if [ $status -eq 0 ]; then publish; fi' EXIT

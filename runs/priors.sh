@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Does a joint prior gain from context? Joint, joint trained on shuffled stems, and independent priors, at equal stem-hours:
+# as separators through Dirac, and as bands (coherence). An open question of 2302.02257.
+source "$(dirname "$0")/common.sh"
+source runs/training.sh
+cache train "$(or_quick 960 24)" "$(or_quick 30 15)" train
+cache validation "$(or_quick 24 8)" "$(or_quick 45 12)" validation
+how=(--trainer.max_steps "$(or_quick 7300 60)" --trainer.val_check_interval "$(or_quick 1000 60)" --model.cool_down "$(or_quick 4300 30)"
+  --model.warm_up "$(or_quick 200 10)" --data.batch_size "$(or_quick 8 4)" --data.valid_crops "$(or_quick 32 4)" --average.decay "$(or_quick 0.999 0.9)")
+if $quick; then small=(--model.config.net.widths "[128,128]" --model.config.net.blocks "[1,1]"); else small=(); fi
+fit joint msdm-band train validation "${how[@]}" "${small[@]}"
+fit shuffled msdm-band train validation "${how[@]}" "${small[@]}" --data.remix 1.0
+fit independent isdm-band train validation "${how[@]}" "${small[@]}"
+songs test-a "$(or_quick 50 6)" "$(or_quick 12 6)"
+figure priors-separation grid "${from[@]}" --rows direct --seeds "$(or_quick 3 1)" --vary likelihood=dirac --vary solver=euler --vary churn=20 \
+  --vary "steps=$(or_quick 40 4)" --vary "resamples=$(or_quick 1,2 1)" \
+  --vary "model=$work/models/joint,$work/models/shuffled,$work/models/independent"
+songs test-a "$(or_quick 200 8)" 12
+for prior in joint shuffled independent; do
+  made="$work/bands-$prior"
+  "$sw" generate -n "$work/models/$prior" --takes "$(or_quick 200 8)" --seconds 6 --steps "$(or_quick 16 4)" --seed 1 --format flac --skip-existing -o "$made"
+  figure "priors-generation-$prior" generation --made "$made" "${from[@]}" --each "$(or_quick 4 2)"
+done

@@ -1,0 +1,109 @@
+"""``stemweave evaluate efficiency``: time and memory of a model's jobs, beside this machine's own rate."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, TypeVar
+
+import numpy as np
+import torch
+import typer
+
+from stemweave.audio.stems import Stems
+from stemweave.cli import measuring, options
+from stemweave.cli.env import environment
+from stemweave.errors import UsageError
+from stemweave.evaluation.protocols import efficiency as costs
+from stemweave.evaluation.protocols.efficiency import Spent
+from stemweave.evaluation.reports import report as reports
+from stemweave.model.checkpoint import DEFAULT
+from stemweave.tasks.likelihoods import learned
+from stemweave.tasks.sampler import Sampler
+from stemweave.tasks.separate import Separation, own_sampling
+from stemweave.tasks.song import checked_seconds
+from stemweave.tasks.studio import Studio, load
+
+LONGEST, MOST_STEPS = 1440.0, 10_000
+"""Minutes of a song; steps."""
+MACHINE = ("processor", "threads", "cuda")
+
+N = TypeVar("N", int, float)
+
+
+def efficiency(
+    model: options.Model = DEFAULT,
+    minutes: Annotated[str, typer.Option("--minutes", help="Lengths of songs to separate, such as 3,30.")] = "3,30",
+    steps: Annotated[str, typer.Option("--steps", help="Numbers of steps for the shortest of them, such as 1,4.")] = "1,4",
+    seconds: Annotated[float, typer.Option("--seconds", help="Length of what generate and accompany make.")] = 12.0,
+    device: options.Device = "auto",
+    json_file: measuring.JsonFile = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Measure time and memory of separating, generating and accompanying.
+
+    Songs of noise bursts and tones are separated by `stemweave separate` in a process of its own, from file to file, with
+    the model's own settings, then the shortest with other numbers of steps. Needs about 0.1 GB of disk for each minute.
+    """
+    lengths = _numbers(minutes, float, LONGEST, "--minutes")
+    counts, music = _numbers(steps, int, MOST_STEPS, "--steps"), checked_seconds(seconds)
+    reports.free(json_file, overwrite)
+    studio = load(model, device=device)
+    plan = [*_by_length(studio, model, lengths), *_by_steps(studio, model, lengths[0], counts), *_making(studio, music)]
+    spent = [work() for work in measuring.watched(plan, len(plan), "measurement")]
+    first, rest = spent[: len(lengths)], spent[len(lengths) :]
+    about = {
+        **measuring.about_studio(studio),
+        "machine": {name: environment()[name] for name in MACHINE},
+        "matmul_gflops_float32": costs.matmul_rate(studio.model.device),
+        "minutes": lengths,
+        "steps": counts,
+        "seconds": music,
+        "memory_ratio_longest_to_shortest": costs.memory_ratio(first),
+    }
+    measuring.deliver("efficiency", about, costs.tables(first, rest[: len(counts)], rest[len(counts) :]), json_file)
+
+
+def _by_length(studio: Studio, name: str, minutes: Sequence[float]) -> Iterator[Callable[[], Spent]]:
+    own = Separation(sampler=Sampler.of(own_sampling(studio.config, learned)))
+    for length in minutes:
+        yield partial(costs.separated, f"{length:g} min", 60 * length, _command(studio, name), studio.model, own)
+
+
+def _by_steps(studio: Studio, name: str, minutes: float, counts: Sequence[int]) -> Iterator[Callable[[], Spent]]:
+    for count in counts:
+        how = Separation(sampler=Sampler.of(replace(own_sampling(studio.config, learned), steps=count)))
+        command = _command(studio, name, "--steps", str(count))
+        yield partial(costs.separated, f"steps {count}", 60 * minutes, command, studio.model, how)
+
+
+def _making(studio: Studio, seconds: float) -> Iterator[Callable[[], Spent]]:
+    yield partial(costs.made, "generate", seconds, partial(studio.generate, seed=0), studio.model.device)
+    given, rate = studio.stems[0], studio.config.rate
+    title = f"accompany {given}"
+    if len(studio.stems) < 2 or not studio.config.joint:
+        yield partial(Spent, title, seconds)
+        return
+
+    def accompany(length: float) -> Stems:
+        song = costs.bursts_and_tones(0, max(round(length * rate), 1), rate, np.random.default_rng(0))
+        return studio.accompany({given: torch.from_numpy(song).mean(0)}, rate=rate, seed=0)
+
+    yield partial(costs.made, title, seconds, accompany, studio.model.device)
+
+
+def _command(studio: Studio, name: str, *more: str) -> costs.Command:
+    own = ["-n", name, "-d", str(studio.model.device), "--seed", "0", "--int24", *more]
+    return lambda song, folder: [sys.executable, "-m", "stemweave", "separate", str(song), "-o", str(folder), *own]
+
+
+def _numbers(text: str, parse: Callable[[str], N], most: N, option: str) -> list[N]:
+    """Different numbers in order; raises UsageError for anything else, and for those not above 0 and at most ``most``."""
+    try:
+        found = sorted({parse(word) for word in text.split(",")})
+    except ValueError as error:
+        raise UsageError(f"{option} is {text!r}, expected numbers with commas between, such as 1,4") from error
+    for number in found:
+        if not 0 < number <= most:
+            raise UsageError(f"{option} names {number:g}, expected more than 0 and at most {most:g}")
+    return found

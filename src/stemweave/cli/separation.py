@@ -1,0 +1,109 @@
+"""``stemweave evaluate separation``: songs whose stems are known, taken apart."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from stemweave.cli import measuring, options
+from stemweave.cli.app import complain
+from stemweave.cli.grid import SHARES
+from stemweave.cli.sampling import changed, likelihood_of
+from stemweave.cli.values import one_of, stem_names
+from stemweave.errors import MissingExtra
+from stemweave.evaluation.protocols import wholesongs
+from stemweave.evaluation.protocols.estimators import Estimator, oracle, separator, trivial
+from stemweave.evaluation.protocols.parts import MINUTE, SOURCES, STYLE, Division, table
+from stemweave.evaluation.protocols.separation import Result, run
+from stemweave.evaluation.protocols.summary import findings
+from stemweave.evaluation.protocols.wholesongs import WholeSong
+from stemweave.evaluation.reports import report as reports
+from stemweave.evaluation.reports.kinds import tables_of
+from stemweave.model.checkpoint import DEFAULT
+from stemweave.tasks.sampler import Sampler
+from stemweave.tasks.separate import Separation, own_sampling
+from stemweave.tasks.studio import Studio, load
+
+OTHERS: Mapping[str, Estimator] = {"oracle": oracle, "trivial": trivial}
+WHOLE_SONGS: Mapping[str, Callable[[], WholeSong]] = {"bsseval": wholesongs.bsseval, "global": lambda: wholesongs.plain}
+PROTOCOLS = ("active", "msdm", *WHOLE_SONGS)
+DIVISIONS: Mapping[str, Division] = {"style": STYLE, "minute": MINUTE, "sources": SOURCES}
+
+
+def separation(
+    data: measuring.Data,
+    model: options.Model = DEFAULT,
+    split: measuring.Split = "",
+    songs: measuring.Songs = None,
+    json_file: measuring.JsonFile = None,
+    overwrite: options.Overwrite = False,
+    rows: Annotated[
+        str, typer.Option(help="What to score: the model's signals, its masks, masks of the truth, silence and the mix.")
+    ] = "direct,masked,oracle,trivial",
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="active: stems where they sound, which is always there; msdm: as in the paper 2302.02257, in a second pass; "
+            "bsseval: museval's medians, slow; global: plain SDR of whole songs."
+        ),
+    ] = "active,msdm",
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="More tables by parts of the songs: style, minute, sources (that sound). (default: none)"),
+    ] = None,
+    seed: measuring.Seed = 0,
+    seeds: Annotated[int, typer.Option(help="How often to separate each song; figures are means over all.")] = 1,
+    device: options.Device = "auto",
+    likelihood: options.Likelihood = "learned",
+    anchor: options.Anchor = None,
+    steps: options.Steps = None,
+    solver: options.Solver = None,
+    churn: options.Churn = None,
+    resamples: options.Resamples = None,
+) -> None:
+    """Separate songs whose stems are known, and measure how near the estimates come."""
+    asked, protocols = _names(rows, (*SHARES, *OTHERS), "--rows"), _names(protocol, PROTOCOLS, "--protocol")
+    divisions = [one_of(DIVISIONS, name, "--by") for name in stem_names(by, "--by") or ()]
+    rule, all_seeds = likelihood_of(likelihood, anchor), measuring.seeds(seed, seeds)
+    reports.free(json_file, overwrite)
+    whole, skipped = _whole_songs(protocols)
+    studio = load(model, device=device)
+    used = changed(own_sampling(studio.config, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
+    corpus = measuring.corpus(data, split, songs, studio.stems)
+    how = {"likelihood": likelihood, "anchor": anchor, "sampling": asdict(used), "seeds": all_seeds}
+    about = measuring.about(studio, corpus, studio.stems) | how | {"protocols": list(protocols), "skipped": skipped}
+    estimators = _estimators(studio, Separation(rule, Sampler.of(used)), asked)
+    songs_done = run(corpus, studio.stems, estimators, all_seeds, "msdm" in protocols, whole)
+    results = _by_row([result for song in measuring.watched(songs_done, len(corpus)) for result in song])
+    found = findings(studio.stems, results)
+    more = [*wholesongs.tables(found), *(table(division, results) for division in divisions)]
+    shown = [*tables_of({"report": "separation", **found}), *(one for one in more if one.measured)]
+    measuring.deliver("separation", about | found, shown, json_file)
+
+
+def _names(text: str, known: Sequence[str], option: str) -> tuple[str, ...]:
+    return tuple(one_of({name: name for name in known}, name, option) for name in stem_names(text, option) or ())
+
+
+def _whole_songs(protocols: Sequence[str]) -> tuple[list[WholeSong], dict[str, str]]:
+    """Those of the protocols that can be had, and why the others cannot: they are skipped, and the report says so."""
+    found, skipped = list[WholeSong](), dict[str, str]()
+    for name in (name for name in protocols if name in WHOLE_SONGS):
+        try:
+            found.append(WHOLE_SONGS[name]())
+        except MissingExtra as error:
+            skipped[name] = str(error)
+            complain(f"skipped {name}: {error}")
+    return found, skipped
+
+
+def _estimators(studio: Studio, how: Separation, rows: Sequence[str]) -> list[Estimator]:
+    shares = {name: share for name, share in SHARES.items() if name in rows}
+    own = [separator(studio.model, how, shares)] if shares else []
+    return own + [estimator for name, estimator in OTHERS.items() if name in rows]
+
+
+def _by_row(results: Sequence[Result]) -> dict[str, list[Result]]:
+    rows = dict.fromkeys(result.row for result in results)
+    return {row: [result for result in results if result.row == row] for row in rows}

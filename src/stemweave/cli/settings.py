@@ -1,0 +1,80 @@
+"""What a grid measures: models, and a point's setting as what separates there."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stemweave.cli import measuring
+from stemweave.cli.factors import Point
+from stemweave.cli.harms import hearing
+from stemweave.cli.sampling import LIKELIHOODS, RELAXATIONS, replaced, width_of
+from stemweave.cli.values import one_of
+from stemweave.data.layouts import Corpus
+from stemweave.errors import UsageError
+from stemweave.evaluation.protocols.estimators import separator
+from stemweave.evaluation.protocols.lineups import Lineup, Some, everyone
+from stemweave.evaluation.protocols.pieces import Setting
+from stemweave.tasks.likelihoods import Dirac, Gaussian, Likelihood
+from stemweave.tasks.sampler import Sampler
+from stemweave.tasks.separate import Separation, Share, own_sampling
+from stemweave.tasks.studio import Studio, load
+
+LOUDEST = "loudest"
+"""The anchor that is expected to be the loudest, Dirac's default."""
+
+ALL = "all"
+"""The line-up of every stem a song has."""
+
+
+def loaded(names: Sequence[str], device: str) -> dict[str, Studio]:
+    """Models by name; raises UsageError where they know different stems."""
+    studios = {name: load(name, device=device) for name in names}
+    stems = {name: studio.stems for name, studio in studios.items()}
+    if len(set(stems.values())) > 1:
+        known = "; ".join(f"{name}: {', '.join(own)}" for name, own in stems.items())
+        raise UsageError(f"these models know different stems ({known}): compare models of the same stems")
+    return studios
+
+
+def about_models(studios: Mapping[str, Studio], corpus: Corpus) -> dict[str, Any]:
+    """What is measured on what, where several models are: as `measuring.about`, with every model by name."""
+    first = next(iter(studios.values()))
+    shared = measuring.about(first, corpus, first.stems)
+    del shared["model"]
+    return shared | {"models": {name: measuring.about_model(studio) for name, studio in studios.items()}}
+
+
+def setting(name: str, studio: Studio, rule: Likelihood, point: Point, shares: Mapping[str, Share]) -> Setting:
+    """What separates at a point, by likelihood ``rule``; what the point leaves open is as the model has it.
+
+    Raises UsageError for values that cannot be.
+    """
+    used = replaced(
+        own_sampling(studio.config, rule), steps=point.get("steps"), solver=point.get("solver"), churn=point.get("churn"),
+        resamples=point.get("resamples"),
+    )  # fmt: skip
+    hear, lineup = hearing(point.get("harm", "none")), lineup_of(point.get("lineup", ALL), studio.stems)
+    return Setting(name, separator(studio.model, Separation(rule, Sampler.of(used)), shares, hear), lineup)
+
+
+def rule_of(point: Point, stems: Sequence[str]) -> Likelihood:
+    """A point's likelihood with the settings of its own; raises UsageError for what cannot be."""
+    match one_of(LIKELIHOODS, point.get("likelihood", "learned"), "--vary likelihood"):
+        case Dirac():
+            anchors = {LOUDEST: None, **{stem: stem for stem in stems}}
+            return Dirac(one_of(anchors, point.get("anchor", LOUDEST), "--vary anchor"))
+        case Gaussian() as rule:
+            gamma = width_of(point["gamma"]) if "gamma" in point else rule.gamma
+            return Gaussian(gamma, one_of(RELAXATIONS, point.get("relaxation", "exact"), "--vary relaxation"))
+        case rule:
+            return rule
+
+
+def lineup_of(text: str, stems: Sequence[str]) -> Lineup:
+    """``all``, or such as ``bass+drums``; raises UsageError unless these are two or more of ``stems``, each once."""
+    names = text.split("+")
+    if text == ALL:
+        return everyone
+    if len(names) < 2 or len(set(names)) < len(names) or not set(names) <= set(stems):
+        known = ", ".join(stems)
+        raise UsageError(f"--vary lineup is {text!r}, expected all, or two or more different ones of {known} with + between")
+    return Some(tuple(names))

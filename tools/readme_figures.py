@@ -1,0 +1,103 @@
+"""Writes the README's figures from docs/results/*.json, so that no number is typed by hand.
+
+    python tools/readme_figures.py
+
+The reports come from runs/*.sh; all of them stand in docs/results.md, which those scripts write.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+BEGIN, END = "<!-- figures: written by tools/readme_figures.py -->", "<!-- end of figures -->"
+
+Report = dict[str, Any]
+
+
+def report(name: str) -> Report | None:
+    """A report, where it was made."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def cell(entry: Report) -> str:
+    """value [low, high]."""
+    return "–" if entry["status"] != "ok" else f"{entry['value']:.1f} [{entry['low']:.1f}, {entry['high']:.1f}]"
+
+
+def separations() -> Iterator[str]:
+    """Active-only SI-SDRi of the published sets that were measured."""
+    found = {name: made for name in ("test-a", "test-b", "test-c", "test-d") if (made := report(f"separation-{name}"))}
+    stems = next(iter(found.values()))["stems"]
+    yield f"| active-only SI-SDRi, dB | {' | '.join(stems)} | mean |"
+    yield "|---|" + "---|" * (len(stems) + 1)
+    for name, made in found.items():
+        for row in ("masked", "direct", "oracle", "silence"):
+            yield f"| {name}, {row} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
+    yield ""
+    for name, made in found.items():
+        yield f"{name}: {made['songs']} songs, {made['seconds'] / 60:.0f} minutes; {settings(made)}."
+    yield "Intervals: 95 %, by song. Test-a has the instruments of the training songs, test-b others of the same fonts;"
+    yield "test-c and test-d other fonts."
+
+
+def settings(found: Report) -> str:
+    """How a report's separation was made."""
+    sampling = found["sampling"]
+    return f"{found['likelihood']}, {sampling['steps']} × {sampling['solver']}, {found['precision']} on {found['device']}"
+
+
+def rules() -> Iterator[str]:
+    """Likelihoods against evaluations: the means over stems of a grid of likelihood × steps."""
+    found = report("likelihoods")
+    if found is None:
+        yield "Not measured yet."
+        return
+    steps = found["vary"]["steps"]
+    for table in found["tables"]:
+        mean = table["columns"].index("mean")
+        means = iter(row["cells"][mean] for row in table["rows"])
+        yield f"| {table['title']}: mean active-only SI-SDRi, dB | " + " | ".join(f"{n} evaluations" for n in steps) + " |"
+        yield "|---|" + "---|" * len(steps)
+        for rule in found["vary"]["likelihood"]:
+            yield f"| {rule} | " + " | ".join(cell(next(means)) for _ in steps) + " |"
+        yield ""
+    churn = ", ".join(f"{value:g}" for value in found["vary"]["churn"])
+    yield f"{found['data']['songs']} songs of 12 s; Euler, churn {churn}; 95 % intervals by song. By `{found['command']}`."
+
+
+def contexts() -> Iterator[str]:
+    """Whether accompaniment hears its context."""
+    yield "| given | correlation | own | swapped | own is better | sign test, p |"
+    yield "|---|---|---|---|---|---|"
+    for given in ("drums", "bass"):
+        if found := report(f"context-{given}"):
+            for measure, verdict in found["verdicts"].items():
+                own, swapped = (f"{verdict[key]['value']:.3f}" for key in ("own", "swapped"))
+                better = f"{verdict['better']} of {len(found['pairs'])}"
+                yield f"| {given} | {measure} | {own} | {swapped} | {better} | {verdict['p']:.2g} |"
+
+
+def readme_block() -> str:
+    """The README's figures."""
+    parts = [
+        "**Separation**, `runs/separation.sh`:", "", *separations(), "",
+        "**The same network through the paper's rules**, `runs/likelihoods.sh`:", "", *rules(), "",
+        "**Accompaniment hears its context**, `runs/accompaniment.sh`:", "", *contexts(), "",
+    ]  # fmt: skip
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Put them between their marks."""
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text().split(BEGIN)
+    readme.write_text(f"{before}{BEGIN}\n{readme_block()}\n{END}{rest.split(END)[1]}")
+    print("wrote the figures in README.md")
+
+
+if __name__ == "__main__":
+    main()
