@@ -21,6 +21,11 @@ from stemweave.evaluation.reports.tables import Table
 
 RATE = 22050
 
+Training = Annotated[
+    Path | None, typer.Option("--training", help="The songs of training: are generations copied from them? (default: no)")
+]
+Likeness = Annotated[str, typer.Option(help="What nearness to training songs is told by: log-mel, clap:FOLDER.")]
+
 
 def generation(
     made: Annotated[Path, typer.Option("--made", help="A folder of generated bands as stems, such as generate writes.")],
@@ -39,12 +44,8 @@ def generation(
     ] = "log-mel,log-mel-levelled",
     beats: BeatNames = "pulse",
     grid: GridWidth = 0.15,
-    training: Annotated[
-        Path | None, typer.Option("--training", help="The songs of training: are generations copied from them? (default: no)")
-    ] = None,
-    likeness: Annotated[
-        str, typer.Option(help="What nearness to training songs is told by: log-mel, clap:FOLDER.")
-    ] = "log-mel",
+    training: Training = None,
+    likeness: Likeness = "log-mel",
     seed: measuring.Seed = 0,
     json_file: measuring.JsonFile = None,
     overwrite: options.Overwrite = False,

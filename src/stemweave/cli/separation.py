@@ -1,17 +1,16 @@
 """``stemweave evaluate separation``: songs whose stems are known, taken apart."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from stemweave.cli import measuring, options
-from stemweave.cli.app import complain
+from stemweave.cli.choices import Choices, available
 from stemweave.cli.grid import SHARES
 from stemweave.cli.sampling import changed, likelihood_of
 from stemweave.cli.values import one_of, stem_names
-from stemweave.errors import MissingExtra
 from stemweave.evaluation.protocols import wholesongs
 from stemweave.evaluation.protocols.estimators import Estimator, oracle, separator, trivial
 from stemweave.evaluation.protocols.parts import MINUTE, SOURCES, STYLE, Division, table
@@ -26,7 +25,7 @@ from stemweave.tasks.separate import Separation, own_sampling
 from stemweave.tasks.studio import Studio, load
 
 OTHERS: Mapping[str, Estimator] = {"oracle": oracle, "trivial": trivial}
-WHOLE_SONGS: Mapping[str, Callable[[], WholeSong]] = {"bsseval": wholesongs.bsseval, "global": lambda: wholesongs.plain}
+WHOLE_SONGS: Choices[WholeSong] = {"bsseval": lambda _: wholesongs.bsseval(), "global": lambda _: wholesongs.plain}
 PROTOCOLS = ("active", "msdm", *WHOLE_SONGS)
 DIVISIONS: Mapping[str, Division] = {"style": STYLE, "minute": MINUTE, "sources": SOURCES}
 
@@ -67,7 +66,7 @@ def separation(
     divisions = [one_of(DIVISIONS, name, "--by") for name in stem_names(by, "--by") or ()]
     rule, all_seeds = likelihood_of(likelihood, anchor), measuring.seeds(seed, seeds)
     reports.free(json_file, overwrite)
-    whole, skipped = _whole_songs(protocols)
+    whole, skipped = available(WHOLE_SONGS, [name for name in protocols if name in WHOLE_SONGS], "--protocol")
     studio = load(model, device=device)
     used = changed(own_sampling(studio.config, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     corpus = measuring.corpus(data, split, songs, studio.stems)
@@ -84,18 +83,6 @@ def separation(
 
 def _names(text: str, known: Sequence[str], option: str) -> tuple[str, ...]:
     return tuple(one_of({name: name for name in known}, name, option) for name in stem_names(text, option) or ())
-
-
-def _whole_songs(protocols: Sequence[str]) -> tuple[list[WholeSong], dict[str, str]]:
-    """Those of the protocols that can be had, and why the others cannot: they are skipped, and the report says so."""
-    found, skipped = list[WholeSong](), dict[str, str]()
-    for name in (name for name in protocols if name in WHOLE_SONGS):
-        try:
-            found.append(WHOLE_SONGS[name]())
-        except MissingExtra as error:
-            skipped[name] = str(error)
-            complain(f"skipped {name}: {error}")
-    return found, skipped
 
 
 def _estimators(studio: Studio, how: Separation, rows: Sequence[str]) -> list[Estimator]:

@@ -12,7 +12,7 @@ from stemweave.errors import DataError, UsageError
 from stemweave.evaluation.checks import Floats
 from stemweave.evaluation.measures.drift import key_correlation, level, seam_ratio, tempo_ratio
 from stemweave.evaluation.measures.separation import ACTIVE
-from stemweave.evaluation.protocols.cells import SKIPPED, cells
+from stemweave.evaluation.protocols.cells import LEAST_SONGS, SKIPPED, cells
 from stemweave.evaluation.protocols.excerpts import whole
 from stemweave.evaluation.reports.tables import Cell, Row, Table
 from stemweave.evaluation.statistics import song_means
@@ -93,7 +93,7 @@ def _by_block(found: Sequence[Course], seconds: float) -> Table:
         "Means over the songs that are as long. Against the first block: correlation of mean chroma (drums left out), ratio of "
         f"tempi, share of songs that keep theirs (± {100 * KEPT:g} %). Silent: share of songs under {ACTIVE:g} dBFS there."
     )
-    return Table("Does a long piece keep itself", COLUMNS, tuple(rows), note, digits=3)
+    return Table("Does a long piece keep itself", COLUMNS, tuple(rows), note, digits=3, least_n=LEAST_SONGS)
 
 
 def _at_seams(found: Sequence[Course], stems: Sequence[str], period: float) -> Table:
@@ -106,4 +106,4 @@ def _at_seams(found: Sequence[Course], stems: Sequence[str], period: float) -> T
         f"Spectral flux at multiples of {period:g} s over that elsewhere, means over songs: 1 where seams are unheard; the "
         f"target is at most {TARGET:g}. Beats that fall on seams raise it too: see what real songs give."
     )
-    return Table("Are seams heard", (*stems, "mixture"), rows, note)
+    return Table("Are seams heard", (*stems, "mixture"), rows, note, least_n=LEAST_SONGS)

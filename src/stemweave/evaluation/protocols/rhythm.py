@@ -10,7 +10,7 @@ from stemweave.errors import DataError
 from stemweave.evaluation.measures.beats import Beats, Composer, by_stem, composed
 from stemweave.evaluation.measures.rhythm import Clip, Rhythm, rhythm
 from stemweave.evaluation.measures.strangers import dealt
-from stemweave.evaluation.protocols.cells import ENOUGH, SKIPPED, cell, cells
+from stemweave.evaluation.protocols.cells import LEAST_SONGS, SKIPPED, cell, cells
 from stemweave.evaluation.protocols.excerpts import Excerpt, one_each
 from stemweave.evaluation.reports.tables import Cell, Row, Table
 
@@ -99,7 +99,7 @@ def _steady(found: Mapping[str, Rhythm | None], stems: Sequence[str], name: str,
         "not count. Trackers that hold one tempo (pulse, librosa) hide unsteadiness; figures of different ones do not compare. "
         f"{how}"
     )
-    return Table(f"Does each stem keep time ({name})", columns, rows, note, digits=3, least_n=ENOUGH)
+    return Table(f"Does each stem keep time ({name})", columns, rows, note, digits=3, least_n=LEAST_SONGS)
 
 
 def _together(found: Mapping[str, Rhythm | None], stems: int, name: str, how: str) -> Table:
@@ -111,7 +111,7 @@ def _together(found: Mapping[str, Rhythm | None], stems: int, name: str, how: st
         "it: compare at equal numbers of stems with beats. CBD: distance of a stem's beats to another's, in half intervals; "
         f"lower is better; no beat near: share without one inside. {how}"
     )
-    return Table(f"Do stems keep time together ({name})", columns, rows, note, digits=3, least_n=ENOUGH)
+    return Table(f"Do stems keep time together ({name})", columns, rows, note, digits=3, least_n=LEAST_SONGS)
 
 
 def _intervals(one: Rhythm, names: Sequence[str]) -> tuple[Cell, ...]:
