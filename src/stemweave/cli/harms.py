@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from stemweave.errors import UsageError
 from stemweave.evaluation.protocols.degrade import Clip, Compressed, Degradation, Detune, Gain, Noise, Reverb, Voice
-from stemweave.evaluation.protocols.estimators import Hearing, clearly
+from stemweave.evaluation.protocols.estimators import Clearly, Hearing
 from stemweave.evaluation.protocols.filecodec import Mp3
 
 HARMS: Mapping[str, tuple[str, Callable[[float], Degradation]]] = {
@@ -23,7 +23,7 @@ def hearing(text: str) -> Hearing:
     """What a separator hears: ``none``, or NAME:NUMBER; raises UsageError for anything else."""
     name, _, number = text.partition(":")
     if text == "none":
-        return clearly
+        return Clearly()
     if name not in HARMS:
         raise UsageError(f"{text!r} is no degradation, expected none, or one of {', '.join(HARMS)} with a number: noise:-40")
     unit, harm = HARMS[name]

@@ -7,7 +7,9 @@ import torch
 from stemweave.errors import DataError, UsageError
 from stemweave.evaluation.measures.separation import lag
 from stemweave.evaluation.protocols.degrade import Clip, Compressed, Detune, Gain, Noise, Reverb, Voice
+from stemweave.evaluation.protocols.estimators import separator
 from stemweave.evaluation.protocols.filecodec import Mp3
+from stemweave.tasks.separate import Separation, masked
 
 RATE = 22050
 EVERY = (Noise(-30), Noise(-30, 1.0), Gain(-6), Clip(-6), Compressed(Mp3(64)), Reverb(0.5, 0.3), Detune(30), Voice(-30))
@@ -209,3 +211,32 @@ def test_detuning_adds_up():
     detune = Detune(35)
     apart = detune(one, RATE, 0) + detune(other, RATE, 0)
     assert torch.allclose(detune(one + other, RATE, 0), apart, atol=1e-5)
+
+
+# --- bringing estimates back
+
+
+@pytest.mark.parametrize("cents", [-40.0, 25.0])
+def test_detuned_estimates_are_brought_back_in_time(cents):
+    """To 40 dB, where the sound was neither cut nor is at the edge."""
+    audio, detune = sine(440.0), Detune(cents)
+    back = detune.undo(detune(audio, RATE, 0)[None], RATE)[0]
+    kept = slice(500, int(audio.shape[1] * 0.97))
+    assert power((back - audio)[:, kept]) < 1e-4 * power(audio[:, kept])
+
+
+def test_level_is_brought_back_and_all_else_is_left_as_heard():
+    audio = mixture()
+    assert torch.allclose(Gain(-6).undo(Gain(-6)(audio, RATE, 0), RATE), audio, atol=1e-6)
+    for degradation in EVERY:
+        if not isinstance(degradation, Gain | Detune):
+            assert degradation.undo(audio, RATE) is audio
+
+
+def test_a_separator_scores_what_is_brought_back(tiny_model):
+    """The masked stems of a detuned song, brought back, sum to the song itself."""
+    stems = torch.cat([sine(220.0, 3), sine(330.0, 3), sine(550.0, 3), sine(880.0, 3)])[:, None] * 0.1
+    rows = separator(tiny_model, Separation(), {"masked": masked}, Detune(30))(stems, RATE, 0)
+    middle = slice(RATE, 2 * RATE)
+    left = rows["masked"].sum(0) - stems.sum(0)
+    assert power(left[:, middle]) < 1e-3 * power(stems.sum(0)[:, middle])

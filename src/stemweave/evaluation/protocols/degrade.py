@@ -1,8 +1,8 @@
 """What happens to sound on its way to a separator: degradations of a mixture, as values, to measure robustness with.
 
 Each is called with (channels, samples), its rate in Hz and a seed, and returns the same shape without delay. `Gain`
-and `Detune` change what is asked for as well: apply them to the references too. All raise :class:`DataError` for NaN or
-empty sound, and :class:`UsageError` for values that make no sense.
+and `Detune` change what is asked for as well: their ``undo`` brings estimates back to the references. All raise
+:class:`DataError` for NaN or empty sound, and :class:`UsageError` for values that make no sense.
 """
 
 from dataclasses import dataclass
@@ -35,9 +35,13 @@ class Degradation(Protocol):
     def __call__(self, audio: Tensor, rate: int, seed: int, /) -> Tensor:
         """Harm (channels, samples) at ``rate`` Hz."""
 
+    def undo(self, audio: Tensor, rate: int, /) -> Tensor:  # noqa: ARG002
+        """Estimates of any shape (…, samples) brought back to the references' level and time, where those were changed."""
+        return audio
+
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(Degradation):
     """Noise of its own in every channel, at ``level`` dB relative to the sound's RMS, whose power falls as 1/f^``slope``.
 
     0 is white, 1 pink; the noise of rooms falls by about 5 dB an octave, which is 5/3.
@@ -62,7 +66,7 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Voice:
+class Voice(Degradation):
     """A voice that sings along, the same in every channel, at ``level`` dB relative to the sound's RMS: see `voice`."""
 
     level: float
@@ -82,7 +86,7 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class Gain:
+class Gain(Degradation):
     """A gain in ``decibels``; nothing is clipped."""
 
     decibels: float
@@ -100,9 +104,13 @@ class Gain:
         check_audio(audio, 2, "the mixture")
         return audio * 10 ** (self.decibels / 20)
 
+    def undo(self, audio: Tensor, rate: int, /) -> Tensor:  # noqa: ARG002
+        """Scale back."""
+        return audio * 10 ** (-self.decibels / 20)
+
 
 @dataclass(frozen=True)
-class Clip:
+class Clip(Degradation):
     """Hard clipping at ``level`` dB relative to the sound's own peak, so that loud and quiet songs suffer alike."""
 
     level: float
@@ -123,7 +131,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Compressed:
+class Compressed(Degradation):
     """Encoded and decoded by a lossy codec: ``Compressed(Mp3(128))``."""
 
     codec: Codec
@@ -139,7 +147,7 @@ class Compressed:
 
 
 @dataclass(frozen=True)
-class Reverb:
+class Reverb(Degradation):
     """Reverberation that falls by 60 dB in ``rt60`` seconds; ``wet`` (0 to 1) is its share, the dry sound has the rest.
 
     Each channel is convolved with exponentially decaying noise of its own, of unit energy, that ends after ``rt60``.
@@ -172,7 +180,7 @@ class Reverb:
 
 
 @dataclass(frozen=True)
-class Detune:
+class Detune(Degradation):
     """Everything ``cents`` higher, and faster by as much, as on a tape; the end is cut, or padded with zeros."""
 
     cents: float
@@ -188,8 +196,14 @@ class Detune:
     def __call__(self, audio: Tensor, rate: int, seed: int, /) -> Tensor:  # noqa: ARG002
         """Resample, to within 0.1 cents from 8 kHz on."""
         check_audio(audio, 2, "the mixture")
-        played = round(rate * 2 ** (self.cents / 1200))
-        return resample(audio, played, rate, audio.shape[-1]).to(audio.dtype)
+        return resample(audio, self._played(rate), rate, audio.shape[-1]).to(audio.dtype)
+
+    def undo(self, audio: Tensor, rate: int, /) -> Tensor:
+        """Resample back; where the end was cut, zeros remain."""
+        return resample(audio, rate, self._played(rate), audio.shape[-1]).to(audio.dtype)
+
+    def _played(self, rate: int) -> int:
+        return round(rate * 2 ** (self.cents / 1200))
 
 
 def _laid_over(audio: Tensor, other: Tensor, level: float) -> Tensor:

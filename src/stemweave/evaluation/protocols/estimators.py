@@ -1,7 +1,8 @@
 """What is scored: a model's separations, oracle masks, and the two trivial estimates."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,16 +16,30 @@ Estimator = Callable[[Tensor, int, int], Mapping[str, Tensor]]
 """(true stems (stems, channels, samples), rate in Hz, seed) → estimates of the same shape, by row of the report."""
 
 
-Hearing = Callable[[Tensor, int, int], Tensor]
-"""(mixture (channels, samples), rate in Hz, seed) → what the separator hears of it."""
+class Hearing(Protocol):
+    """What a separator hears of a mixture."""
+
+    def __call__(self, mixture: Tensor, rate: int, seed: int, /) -> Tensor:
+        """Shape: (channels, samples) at ``rate`` Hz → the same."""
+
+    def undo(self, audio: Tensor, rate: int, /) -> Tensor:
+        """Its estimates (…, samples), brought back to the references' level and time."""
 
 
-def clearly(mixture: Tensor, _rate: int, _seed: int) -> Tensor:
-    """As it is."""
-    return mixture
+@dataclass(frozen=True)
+class Clearly:
+    """The mixture as it is."""
+
+    def __call__(self, mixture: Tensor, _rate: int, _seed: int, /) -> Tensor:
+        """The same."""
+        return mixture
+
+    def undo(self, audio: Tensor, _rate: int, /) -> Tensor:
+        """The same."""
+        return audio
 
 
-def separator(model: Model, how: Separation, shares: Mapping[str, Share], hear: Hearing = clearly) -> Estimator:
+def separator(model: Model, how: Separation, shares: Mapping[str, Share], hear: Hearing = Clearly()) -> Estimator:
     """The model's separation of the stems' sum: one walk, its estimates used in each of several ways, by row."""
 
     def all_shares(song: Tensor, rate: int, estimates: Tensor, model_rate: int, rest: Tensor | None) -> Tensor:
@@ -33,7 +48,7 @@ def separator(model: Model, how: Separation, shares: Mapping[str, Share], hear: 
     def estimate(references: Tensor, rate: int, seed: int) -> dict[str, Tensor]:
         asked = replace(how, seed=seed, share=all_shares, residual=False)
         heard = Clip(hear(references.sum(0), rate, seed), rate)
-        sources = torch.cat(list(separate(model, heard, asked)), -1)
+        sources = hear.undo(torch.cat(list(separate(model, heard, asked)), -1), rate)
         return dict(zip(shares, sources.split(len(references)), strict=True))
 
     return estimate
