@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup test demo lint types floors tests wheel bench clean
+.PHONY: setup test demo lint types floors tests wheel clean
 
 setup: $(STAMP)
 

@@ -2,7 +2,8 @@
 
     python tools/finish_model.py .work/models/band --valid .work/cache/validation -o src/stemweave/model/pretrained/band
 
-The card's figures come from docs/results/<name>-test-a.json where that is there; run again with --card-only when it is new.
+The card's figures come from docs/results/separation-test-a.json where that is of this model; run again with --card-only
+when it is new.
 """
 
 import argparse
@@ -65,10 +66,10 @@ def errors(model: Model, crops: FixedCrops, level: float) -> tuple[float, ...]:
 
 def figures(name: str) -> str:
     """The separation table of the card."""
-    path = ROOT / "docs" / "results" / f"{name}-test-a.json"
-    if not path.exists():
+    path = ROOT / "docs" / "results" / "separation-test-a.json"
+    found = json.loads(path.read_text()) if path.exists() else {"model": {"name": ""}}
+    if found["model"]["name"] != name:
         return "Not measured yet."
-    found = json.loads(path.read_text())
     lines = [
         f"| active-only SI-SDRi, dB, test-a | {' | '.join(found['stems'])} | mean |",
         "|---" * (len(found["stems"]) + 2) + "|",
