@@ -81,12 +81,31 @@ def contexts() -> Iterator[str]:
                 yield f"| {given} | {measure} | {own} | {swapped} | {better} | {verdict['p']:.2g} |"
 
 
+def speed() -> Iterator[str]:
+    """Time and memory of `separate`, and of making music."""
+    found = report("speed")
+    if found is None:
+        yield "Not measured yet."
+        return
+    lengths, _, making = found["tables"]
+    yield "| `separate`, stereo at 44.1 kHz, files included | seconds | × real time | peak memory, MB |"
+    yield "|---|---|---|---|"
+    for row in lengths["rows"]:
+        seconds, times, peak, _ = (cell["value"] for cell in row["cells"])
+        yield f"| {row['name']} | {seconds:.1f} | {times:.1f} | {peak:.0f} |"
+    made = ", ".join(f"`{row['name'].split()[0]}` {row['cells'][1]['value']:.1f}" for row in making["rows"])
+    threads, rate = found["machine"]["threads"], found["matmul_gflops_float32"]
+    yield ""
+    yield f"{threads} threads, whose float32 matrix products ran at {rate:.0f} GFLOP/s in the same run; × real time of {made}."
+
+
 def readme_block() -> str:
     """The README's figures."""
     parts = [
         "**Separation**, `runs/separation.sh`:", "", *separations(), "",
         "**The same network through the paper's rules**, `runs/likelihoods.sh`:", "", *rules(), "",
         "**Accompaniment hears its context**, `runs/accompaniment.sh`:", "", *contexts(), "",
+        "**Speed and memory**, `runs/speed.sh`:", "", *speed(),
     ]  # fmt: skip
     return "\n".join(parts)
 

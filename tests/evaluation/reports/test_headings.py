@@ -20,7 +20,7 @@ SONGS = {"folder": "band", "splits": ["test-a", "test-c"], "songs": 50, "sha256"
             {"report": "generation", "made": {"folder": "bands", "songs": 8}, "data": {"folder": "real"}, "seed": 7},
             "generation, made bands, 8 songs, data real, seed 7",
         ),
-        ({"report": "speed", "machine": {"threads": 2}}, "speed"),
+        ({"report": "efficiency", "machine": {"threads": 2}}, "efficiency"),
         ({"report": "x", "model": None, "models": ["a", "b"], "data": "elsewhere", "seeds": {}}, "x, model a and b"),
         ({}, "report"),
     ],

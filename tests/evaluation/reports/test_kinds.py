@@ -55,13 +55,6 @@ def test_context_has_a_row_for_every_measure():
     assert table.title.endswith(content["given"])
 
 
-def test_speed_has_a_row_for_every_length():
-    content = published("speed")
-    (table,) = tables_of(content)
-    assert [row.name for row in table.rows] == [f"{run['minutes']:g} minutes" for run in content["lengths"]]
-    assert table.rows[0].cells[1].number == content["lengths"][0]["times_real_time"]
-
-
 @pytest.mark.parametrize("content", [{"report": "horoscope"}, {"report": ["separation"]}, {}])
 def test_an_unknown_kind_is_refused(content):
     with pytest.raises(DataError, match=f"expected tables, or one of {', '.join(OLDER)}"):
@@ -84,7 +77,6 @@ def test_an_error_can_say_which_report_it_was():
         {"tables": [{"title": "x", "columns": ["a"], "digits": "few", "rows": []}]},
         {"report": "separation", "rows": {}},
         {"report": "context", "verdicts": [], "pairs": [], "given": "drums"},
-        {"report": "speed", "lengths": [{"minutes": "three"}]},
     ],
 )
 def test_a_damaged_report_is_refused(content):

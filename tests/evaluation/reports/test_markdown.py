@@ -27,8 +27,8 @@ def test_a_page_is_all_tables_with_what_made_them():
 
 
 def test_a_report_without_a_command_has_none():
-    text = page({"old": {"report": "speed", "lengths": [{"minutes": 3, "seconds": 9, "times_real_time": 20, "peak_mb": 600}]}})
-    assert "\n## old: speed\n\n### Speed and memory\n\n| row |" in text
+    text = page({"old": {"report": "efficiency", "tables": [TABLE]}})
+    assert "\n## old: efficiency\n\n### KAD\n\n" in text
 
 
 def test_a_report_of_nothing_says_so():

@@ -1,4 +1,4 @@
-"""The tables of every kind of report: the layout that `tables` describes, and the three kinds that are older than it."""
+"""The tables of every kind of report: the layout that `tables` describes, and two kinds with figures of their own beside it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -108,15 +108,9 @@ def _context(report: Report) -> list[Table]:
     return [Table(f"Correlation of what was made with {report['given']}", columns, rows, note, digits=3)]
 
 
-def _speed(report: Report) -> list[Table]:
-    columns = {"seconds": "time, s", "times_real_time": "× real time", "peak_mb": "peak memory, MB"}
-    rows = (Row(f"{run['minutes']:g} minutes", tuple(Cell(run[key]) for key in columns)) for run in report["lengths"])
-    return [Table("Speed and memory", tuple(columns.values()), tuple(rows))]
-
-
 def _known(value: float | None) -> Cell:
     return Cell(value, status="skipped" if value is None else "ok")
 
 
-OLDER: Mapping[str, Callable[[Report], list[Table]]] = {"separation": _separation, "context": _context, "speed": _speed}
-"""Kinds whose JSON has a layout of its own."""
+OLDER: Mapping[str, Callable[[Report], list[Table]]] = {"separation": _separation, "context": _context}
+"""Kinds that say the same in a layout of their own, of which their tables are made."""
