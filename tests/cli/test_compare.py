@@ -69,7 +69,7 @@ def test_mistakes_are_named(report, tmp_path):
     grid.write_text('{"report": "grid", "tables": []}')
     for arguments, error, message in (
         ((one, one), UsageError, "one.json is given twice, expected two reports"),
-        ((one, report("other", 5.0, sha256="abd")), DataError, "one .* and other .* are on different songs or stems"),
+        ((one, report("other", 5.0, sha256="other")), DataError, "one .* and other .* are on different songs or stems"),
         ((one, report("few", 5.0, row="direct")), DataError, "few has no row 'masked': give one of direct"),
         ((one, report("two", 6.0), "--row", "oracle"), DataError, "one has no row 'oracle': give one of masked"),
         ((one, grid), DataError, "grid is a report of kind 'grid'"),
