@@ -12,8 +12,8 @@ fit joint msdm-band train validation "${how[@]}" "${small[@]}"
 fit shuffled msdm-band train validation "${how[@]}" "${small[@]}" --data.remix 1.0
 fit independent isdm-band train validation "${how[@]}" "${small[@]}"
 songs test-a "$(or_quick 50 6)" "$(or_quick 12 6)"
-figure priors-separation grid "${from[@]}" --rows direct --seeds "$(or_quick 3 1)" --vary likelihood=dirac --vary solver=euler --vary churn=20 \
-  --vary "steps=$(or_quick 40 4)" --vary "resamples=$(or_quick 1,2 1)" \
+figure priors-separation grid "${from[@]}" --rows direct --seeds "$(or_quick 3 1)" --vary likelihood=dirac --vary solver=euler --vary "churn=$(or_quick 20 0)" \
+  --vary "steps=$(or_quick 40 16)" --vary "resamples=$(or_quick 1,2 1)" \
   --vary "model=$work/models/joint,$work/models/shuffled,$work/models/independent"
 songs test-a "$(or_quick 200 8)" 12
 for prior in joint shuffled independent; do

@@ -7,7 +7,7 @@ from stemweave.audio.stems import Stems
 from stemweave.errors import DataError
 from stemweave.evaluation.measures.bleed import bleed, suspicious
 from stemweave.evaluation.measures.gap import CHROMA, ONSET, Coupling, Pairing, coupling, gap
-from stemweave.evaluation.protocols.cells import SKIPPED, cell, cells, where_possible
+from stemweave.evaluation.protocols.cells import LEAST_SONGS, SKIPPED, cell, cells, where_possible
 from stemweave.evaluation.protocols.excerpts import Excerpt, one_each
 from stemweave.evaluation.reports.tables import Cell, Row, Table
 from stemweave.evaluation.statistics import Figure
@@ -59,7 +59,8 @@ def coherence(made: Sequence[Excerpt], real: Sequence[Excerpt], seed: int) -> Ta
         "Correlations between stems of one song, and of different songs (shuffled); the gap is 0 for strangers and 1 where "
         f"stems are as coupled as real ones. Generated stems resemble each other as waveforms {verdict}."
     )
-    return Table("Do the stems belong together", ("matched", "shuffled", "difference", "p", "gap"), tuple(rows), note, 3)
+    columns = ("matched", "shuffled", "difference", "p", "gap")
+    return Table("Do the stems belong together", columns, tuple(rows), note, digits=3, least_n=LEAST_SONGS)
 
 
 def _bond(made: Sequence[Stems], real: Sequence[Stems], pairings: Sequence[Pairing], seed: int) -> Bond:
