@@ -9,8 +9,6 @@ from stemweave.evaluation.statistics import Figure
 
 ENOUGH = 100
 """Songs below which a table says that they are too few (of evaluation of sets, after 2311.01616)."""
-LEAST_SONGS = 20
-"""Songs below which a table of means says that they are too few."""
 SKIPPED = Cell(None, status="skipped")
 
 

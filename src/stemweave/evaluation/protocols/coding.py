@@ -8,8 +8,8 @@ from stemweave.data.tracks import Track
 from stemweave.errors import DataError
 from stemweave.evaluation.measures.codec import Codec, Fidelity, fidelity
 from stemweave.evaluation.measures.separation import ACTIVE, decibels
-from stemweave.evaluation.protocols.cells import LEAST_SONGS, cells
-from stemweave.evaluation.reports.tables import Row, Table
+from stemweave.evaluation.protocols.cells import cells
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Row, Table
 from stemweave.evaluation.statistics import song_means
 
 MEASURES = {"si_sdr": "SI-SDR, dB", "mel": "mel distance", "kbits": "kbit/s"}

@@ -7,9 +7,9 @@ from stemweave.audio.stems import Stems
 from stemweave.errors import DataError
 from stemweave.evaluation.measures.bleed import bleed, suspicious
 from stemweave.evaluation.measures.gap import CHROMA, ONSET, Coupling, Pairing, coupling, gap
-from stemweave.evaluation.protocols.cells import LEAST_SONGS, SKIPPED, cell, cells, where_possible
+from stemweave.evaluation.protocols.cells import SKIPPED, cell, cells, where_possible
 from stemweave.evaluation.protocols.excerpts import Excerpt, one_each
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 from stemweave.evaluation.statistics import Figure
 
 KINDS: Mapping[str, Sequence[Pairing]] = {"harmony (chroma)": CHROMA, "rhythm (onsets)": ONSET}

@@ -12,9 +12,9 @@ from stemweave.errors import DataError, UsageError
 from stemweave.evaluation.checks import Floats
 from stemweave.evaluation.measures.drift import key_correlation, level, seam_ratio, tempo_ratio
 from stemweave.evaluation.measures.separation import ACTIVE
-from stemweave.evaluation.protocols.cells import LEAST_SONGS, SKIPPED, cells
+from stemweave.evaluation.protocols.cells import SKIPPED, cells
 from stemweave.evaluation.protocols.excerpts import whole
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 from stemweave.evaluation.statistics import song_means
 
 RATE = 22050

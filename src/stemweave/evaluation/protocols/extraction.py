@@ -17,10 +17,10 @@ from stemweave.data.tracks import Track
 from stemweave.errors import DataError
 from stemweave.evaluation.measures.extraction import best_match, changed, crops, extraction, ghosts, improvement
 from stemweave.evaluation.measures.separation import GHOST
-from stemweave.evaluation.protocols.cells import LEAST_SONGS, SKIPPED, cell
+from stemweave.evaluation.protocols.cells import SKIPPED, cell
 from stemweave.evaluation.reports.journal import Journal
 from stemweave.evaluation.reports.report import plain
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 from stemweave.evaluation.statistics import Figure, figures, song_means
 from stemweave.model.model import Model
 from stemweave.tasks.separate import Separation, separate

@@ -7,10 +7,10 @@ from typing import Any
 
 from stemweave.data.tracks import Track
 from stemweave.evaluation.comparison import LEAST, compare, holm
-from stemweave.evaluation.protocols.cells import LEAST_SONGS, SKIPPED, cell, cells
+from stemweave.evaluation.protocols.cells import SKIPPED, cell, cells
 from stemweave.evaluation.protocols.pieces import Piece, Setting
 from stemweave.evaluation.reports.journal import Journal
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 from stemweave.evaluation.statistics import song_means
 
 NOTE = (

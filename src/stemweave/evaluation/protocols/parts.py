@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stemweave.evaluation.measures.separation import HOP
-from stemweave.evaluation.protocols.cells import LEAST_SONGS, cell
+from stemweave.evaluation.protocols.cells import cell
 from stemweave.evaluation.protocols.separation import Result
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 from stemweave.evaluation.statistics import song_means
 
 Part = int | str

@@ -10,9 +10,9 @@ from stemweave.errors import DataError
 from stemweave.evaluation.measures.beats import Beats, Composer, by_stem, composed
 from stemweave.evaluation.measures.rhythm import Clip, Rhythm, rhythm
 from stemweave.evaluation.measures.strangers import dealt
-from stemweave.evaluation.protocols.cells import LEAST_SONGS, SKIPPED, cell, cells
+from stemweave.evaluation.protocols.cells import SKIPPED, cell, cells
 from stemweave.evaluation.protocols.excerpts import Excerpt, one_each
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 
 
 class Timing(Protocol):

@@ -9,9 +9,9 @@ import numpy as np
 from stemweave.errors import DataError
 from stemweave.evaluation.checks import Floats
 from stemweave.evaluation.comparison import LEAST, Comparison, compare, holm, paired
-from stemweave.evaluation.protocols.cells import LEAST_SONGS, SKIPPED, cell, cells
+from stemweave.evaluation.protocols.cells import SKIPPED, cell, cells
 from stemweave.evaluation.reports.report import Report
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 from stemweave.evaluation.statistics import Figure, song_means
 
 NOTE = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from stemweave.errors import DataError
 from stemweave.evaluation.reports.report import Report
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 
 TITLES = {
     "si_sdri": "Active-only SI-SDRi, dB",
@@ -88,7 +88,7 @@ def _separation(report: Report) -> list[Table]:
         return tuple(Row(name, tuple(Cell(**row[stem]) for stem in stems)) for name, row in cells.items())
 
     whole = tuple(Row(name, tuple(_known(figures["whole"][key]) for key in WHOLE)) for name, figures in rows.items())
-    metrics = [Table(title, stems, by_stem(metric), note) for metric, title in TITLES.items()]
+    metrics = [Table(title, stems, by_stem(metric), note, least_n=LEAST_SONGS) for metric, title in TITLES.items()]
     return [*metrics, Table("Over all stems", tuple(WHOLE.values()), whole, note)]
 
 

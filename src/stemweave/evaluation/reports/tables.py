@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from stemweave.errors import DataError
 
 STATUSES = ("ok", "skipped", "failed")
+LEAST_SONGS = 20
+"""Songs below which a table of means says that they are too few."""
 
 
 @dataclass(frozen=True)
