@@ -1,18 +1,28 @@
 """What many tests share: one thread, and a tiny model that is quick and knows nothing."""
 
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 
+from stemweave.adapters.names import unet1d
 from stemweave.model.checkpoint import save
-from stemweave.model.config import ModelConfig, Sampling
+from stemweave.model.config import ModelConfig, Sampling, Settings
 from stemweave.model.model import Model
 from stemweave.nets.unet import UNetConfig
+from stemweave.nets.unet1d import UNet1d, UNet1dConfig
 from stemweave.tasks.studio import Studio, load
 
 torch.set_num_threads(1)
 
+THREE = Sampling(3, 2.0, 1e-3)
+SETTINGS = Settings(THREE, THREE, learned=Sampling(2, 2.0, 1e-3), dirac=THREE, gaussian=THREE, even=THREE, posterior_mean=THREE)
 TINY = ModelConfig(
     name="tiny",
     stems=("bass", "drums", "guitar", "piano"),
@@ -21,11 +31,22 @@ TINY = ModelConfig(
     net=UNetConfig(stems=4, hop=64, coefficients=48, widths=(64, 64), blocks=(1, 1), condition=16, bands=16),
     sigma_data=0.06,
     levels=(0.06, 0.07, 0.05, 0.05),
-    generate=Sampling(3, 2.0, 1e-3),
-    accompany=Sampling(3, 2.0, 1e-3),
-    separate=Sampling(2, 2.0, 1e-3),
+    settings=SETTINGS,
     licence="apache-2.0",
 )
+
+
+PAPER = ModelConfig(
+    name="paper",
+    stems=TINY.stems,
+    rate=22050,
+    window=1536,
+    net=UNet1dConfig(4, 32, (1, 2, 2), (4, 2), (1, 1), (False, True), 2, 16, 4, 4),
+    sigma_data=0.2,
+    mixture_level=0.0,
+    settings=dataclasses.replace(SETTINGS, conditioning="replacement", likelihood="dirac", anchor="guitar"),
+)
+"""As the published models are: a `UNet1d` that hears nothing but noised stems, and songs at their own level."""
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +57,13 @@ def tiny_model() -> Model:
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def paper_model() -> Model:
+    """An untrained model of the published kind."""
+    torch.manual_seed(0)
+    return Model(PAPER).eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +78,64 @@ def tiny_folder(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> 
 def studio(tiny_folder: Path) -> Studio:
     """The tiny model, loaded as a user would."""
     return load(tiny_folder, device="cpu", precision="float32")
+
+
+SMALL = UNet1dConfig(4, 32, (1, 2), (2,), (1,), (True,), heads=2, head_width=8, patch=4)
+HYPER_PARAMETERS = {
+    "learning_rate": 1e-4,
+    "in_channels": 4,
+    "channels": 32,
+    "patch_factor": 4,
+    "patch_blocks": 1,
+    "resnet_groups": 8,
+    "multipliers": [1, 2],
+    "factors": [2],
+    "num_blocks": [1],
+    "attentions": [True],
+    "attention_heads": 2,
+    "attention_features": 8,
+    "attention_multiplier": 2,
+    "use_skip_scale": True,
+    "diffusion_sigma_data": 0.2,
+}
+
+
+@pytest.fixture(scope="session")
+def small_unet() -> UNet1dConfig:
+    """The shape of the networks that `publish` writes."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def publish() -> Callable[..., UNet1d]:
+    """Write a small U-Net as its authors write theirs: publish(path, inputs, seed, what else the file holds) → the net."""
+
+    def write(path: Path, inputs: int = 4, seed: int = 0, **more: Any) -> UNet1d:
+        torch.manual_seed(seed)
+        net = UNet1d(UNet1dConfig(**{**vars(SMALL), "inputs": inputs}))
+        state = {
+            known: value.reshape(shape)
+            for name, value in net.state_dict().items()
+            for known, shape in unet1d(name, tuple(value.shape)).items()
+        }
+        twice = {f"{place}{name}": value for place in ("model.unet.", "model.diffusion.net.") for name, value in state.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with foreign("audio_diffusion_pytorch.diffusion", "LogNormalDistribution") as law:
+            made_with = {**HYPER_PARAMETERS, "in_channels": inputs, "diffusion_sigma_distribution": law}
+            torch.save({"epoch": 3, "global_step": 40, "state_dict": twice, "hyper_parameters": made_with} | more, path)
+        return net
+
+    return write
+
+
+@contextmanager
+def foreign(module: str, name: str) -> Iterator[object]:
+    """An object of a class that exists, by that name, only as long as this lasts."""
+    with pytest.MonkeyPatch.context() as patch:
+        kind = type(name, (), {"__module__": module})
+        for home in (module, module.partition(".")[0]):
+            patch.setitem(sys.modules, home, ModuleType(home))
+        setattr(sys.modules[module], name, kind)
+        made = kind()
+        made.mean, made.std = -3.0, 1.0  # type: ignore[attr-defined]
+        yield made

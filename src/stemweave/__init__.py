@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stemweave.diffusion.gaussian import GaussianDenoiser
     from stemweave.diffusion.problem import Problem
     from stemweave.diffusion.solve import walk
-    from stemweave.model.config import ModelConfig, Sampling
+    from stemweave.model.config import ModelConfig, Sampling, Settings
     from stemweave.model.model import Model
     from stemweave.tasks.likelihoods import Dirac, Gaussian, even, learned, posterior_mean
     from stemweave.tasks.sampler import SOLVERS, Event, Sampler
@@ -34,6 +34,7 @@ _HOMES = {
     "walk": "diffusion.solve",
     "ModelConfig": "model.config",
     "Sampling": "model.config",
+    "Settings": "model.config",
     "Model": "model.model",
     "Dirac": "tasks.likelihoods",
     "Gaussian": "tasks.likelihoods",
@@ -61,6 +62,7 @@ __all__ = [
     "Problem",
     "Sampler",
     "Sampling",
+    "Settings",
     "Stems",
     "Studio",
     "direct",

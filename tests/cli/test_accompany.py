@@ -33,7 +33,7 @@ def test_given_stems_come_back_untouched_beside_new_ones(run, stem, tmp_path, ma
     assert stems["bass"].abs().max() > 0
     facts = manifest("with-drums-4")
     assert facts["inputs"]["drums"]["rate"] == 48000
-    assert (facts["verb"], facts["arguments"]["method"], facts["seed"]) == ("accompany", "learned", 4)
+    assert (facts["verb"], facts["settings"]["method"], facts["seed"]) == ("accompany", "learned", 4)
 
 
 @pytest.mark.parametrize("given", [some for count in (1, 2, 3) for some in itertools.combinations(STEMS, count)])

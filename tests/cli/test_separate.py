@@ -34,7 +34,7 @@ def test_stems_mix_and_manifest_appear_and_sum_to_the_song(run, song, tmp_path, 
     facts = manifest("song")
     assert facts["null_db"] == pytest.approx(null_depth(files, song), abs=0.01)
     assert (facts["rate"], facts["channels"], facts["samples"], facts["seed"]) == (44100, 2, 44101, 3)
-    assert (facts["verb"], facts["arguments"]["likelihood"], facts["settings"]["steps"]) == ("separate", "learned", 2)
+    assert (facts["verb"], facts["settings"]["likelihood"], facts["settings"]["steps"]) == ("separate", "learned", 2)
     assert facts["inputs"]["song"]["path"] == str(song)
     assert len(facts["model"]["sha256"]) == len(facts["inputs"]["song"]["sha256"]) == 64
     assert facts["versions"].keys() >= {"stemweave", "torch", "soundfile"}

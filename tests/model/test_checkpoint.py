@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from stemweave.errors import ModelError, OutputError
 from stemweave.model import checkpoint
-from stemweave.model.config import ModelConfig, Sampling
+from stemweave.model.config import ModelConfig, Sampling, Settings
 from stemweave.model.model import Model
 
 
@@ -140,8 +140,8 @@ def test_missing_keys_and_broken_json(copy: Path) -> None:
 
 
 def test_config_survives_json(tiny_model: Model) -> None:
-    other, table = Sampling(5, 1.0, 0.01, solver="heun"), ((1.0, 2.0), (3.0, 4.0))
-    rich = dataclasses.replace(tiny_model.config, separate=other, error_sigmas=(0.1, 0.2), errors=table)
+    other, table = Settings(dirac=Sampling(5, 1.0, 0.01, solver="heun"), likelihood="dirac"), ((1.0, 2.0), (3.0, 4.0))
+    rich = dataclasses.replace(tiny_model.config, best=other, error_sigmas=(0.1, 0.2), errors=table)
     assert ModelConfig.from_json(rich.to_json()) == rich
 
 

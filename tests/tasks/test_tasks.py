@@ -221,7 +221,7 @@ def test_independent_priors_separate_but_neither_hear_mixtures_nor_stems(tiny_mo
     studio = Studio(Model(config).eval().requires_grad_(False), __file__)  # type: ignore[arg-type]
     song = noise(1, 5000)
     assert depth(studio.separate(song, rate=22050, likelihood=sw.Dirac(), seed=0).mixture - song, song) < -80
-    with pytest.raises(ModelError, match="independent priors"):
+    with pytest.raises(ModelError, match="never heard a mixture; use the likelihood dirac"):
         studio.separate(song, rate=22050)
     with pytest.raises(ModelError, match="independent priors"):
         studio.accompany({"drums": song}, rate=22050)
@@ -232,7 +232,8 @@ def test_any_number_of_stems_by_any_name() -> None:
     from stemweave.nets.unet import UNetConfig
 
     net = UNetConfig(stems=2, hop=64, coefficients=64, widths=(64, 64), blocks=(1, 1), condition=16, bands=16)
-    config = sw.ModelConfig("duo", ("kora", "voice"), 16000, 2048, net, 0.05, separate=sw.Sampling(1, 1.0, 0.01))
+    settings = sw.Settings(learned=sw.Sampling(1, 1.0, 0.01))
+    config = sw.ModelConfig("duo", ("kora", "voice"), 16000, 2048, net, 0.05, settings=settings)
     studio = Studio(Model(config).eval().requires_grad_(False), __file__)  # type: ignore[arg-type]
     stems = studio.separate(noise(2, 9000), rate=48000, seed=0)
     assert stems.names == ("kora", "voice")

@@ -10,11 +10,10 @@ import typer
 from stemweave.audio.formats import FLAC24
 from stemweave.audio.stems import Stems
 from stemweave.cli import measuring, options
-from stemweave.cli.accompany import METHODS
 from stemweave.cli.choices import BeatNames, GridWidth, available, timings
 from stemweave.cli.generation import RATE
-from stemweave.cli.sampling import changed
-from stemweave.cli.values import known_stems, one_of, stem_names
+from stemweave.cli.sampling import changed, settings_of, told_method
+from stemweave.cli.values import known_stems, stem_names
 from stemweave.errors import UsageError
 from stemweave.evaluation.embeddings.logmel import LogMelStatistics
 from stemweave.evaluation.protocols.accompaniment import tables
@@ -24,7 +23,7 @@ from stemweave.evaluation.protocols.played import Played, sounding
 from stemweave.evaluation.reports import report as reports
 from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
-from stemweave.tasks.accompany import Conditioning
+from stemweave.tasks.accompany import Conditioning, own_conditioning
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.studio import Studio, load
 
@@ -44,7 +43,8 @@ def accompaniment(
     grid: GridWidth = 0.15,
     seed: measuring.Seed = 0,
     device: options.Device = "auto",
-    method: options.Hearing = "learned",
+    quality: options.Qualities = options.Quality.DEFAULT,
+    method: options.Hearing = None,
     steps: options.Steps = None,
     solver: options.Solver = None,
     churn: options.Churn = None,
@@ -58,15 +58,17 @@ def accompaniment(
     """
     measuring.above_zero("--seconds", seconds)
     measuring.above_zero("--grid", grid)
-    conditioning, (first,) = one_of(METHODS, method, "--method"), measuring.seeds(seed, 1)
+    (first,) = measuring.seeds(seed, 1)
     reports.free(json_file, overwrite)
     tellers, skipped = available(timings(grid), stem_names(beats, "--beats") or (), "--beats")
     studio = load(model, device=device)
-    used = changed(studio.config.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)
+    settings = told_method(settings_of(studio.config, quality), method)
+    conditioning = own_conditioning(settings)
+    used = changed(settings.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)
     wanted = list(dict.fromkeys(_choice(text, studio.stems) for text in given)) if given else choices(studio.stems)
     corpus = measuring.corpus(data, split, songs, studio.stems)
     about = measuring.about(studio, corpus, studio.stems) | {
-        "seconds": seconds, "method": method, "sampling": dataclasses.asdict(used), "seed": first,
+        "seconds": seconds, "method": settings.conditioning, "sampling": dataclasses.asdict(used), "seed": first,
     }  # fmt: skip
     Journal(made / "made.journal", about)
     real = list(excerpts(list(corpus), studio.stems, seconds, RATE, 1))

@@ -1,7 +1,6 @@
 """``stemweave accompany``: new stems in time with those there are."""
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 
 from stemweave.audio.stems import Stems
@@ -9,16 +8,14 @@ from stemweave.cli import options
 from stemweave.cli.app import complain
 from stemweave.cli.manifest import Job
 from stemweave.cli.output import shelf
-from stemweave.cli.sampling import changed
+from stemweave.cli.sampling import changed, settings_of, told_method
 from stemweave.cli.takes import Takes
-from stemweave.cli.values import encoding, folder_name, given_files, one_of, stem_names
+from stemweave.cli.values import encoding, folder_name, given_files, stem_names
 from stemweave.model.checkpoint import DEFAULT
-from stemweave.tasks.accompany import Conditioning, checked_names, learned, replacement
+from stemweave.tasks.accompany import checked_names, own_conditioning
 from stemweave.tasks.sampler import Progress, Sampler
 from stemweave.tasks.song import checked_seed
 from stemweave.tasks.studio import load
-
-METHODS: Mapping[str, Conditioning] = {"learned": learned, "replacement": replacement}
 
 
 def accompany(
@@ -39,7 +36,8 @@ def accompany(
     as_json: options.Json = False,
     device: options.Device = "auto",
     jobs: options.Jobs = 1,
-    method: options.Hearing = "learned",
+    quality: options.Qualities = options.Quality.DEFAULT,
+    method: options.Hearing = None,
     steps: options.Steps = None,
     solver: options.Solver = None,
     churn: options.Churn = None,
@@ -52,11 +50,13 @@ def accompany(
     """
     arguments = dict(locals())
     form = encoding(file_format, int16=int16, int24=int24, float32=float32)
-    files, wanted, conditioning = given_files(given), stem_names(make, "--make"), one_of(METHODS, method, "--method")
+    files, wanted = given_files(given), stem_names(make, "--make")
     first, slug = checked_seed(seed), folder_name(title or f"with-{'-'.join(files)}")
     studio = load(model, device=device)
     made = checked_names(studio.config, tuple(files), wanted)
-    used = changed(studio.config.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)
+    settings = told_method(settings_of(studio.config, quality), method)
+    conditioning = own_conditioning(settings)
+    used = changed(settings.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)
     root, names = output / studio.config.name, tuple(name for name in studio.stems if name in (*files, *made))
     place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
     complain(f"seed {first}")
@@ -66,5 +66,6 @@ def accompany(
             files, make=made, seed=seed, conditioning=conditioning, sampler=Sampler.of(used), progress=progress
         )
 
-    job = Job("accompany", arguments, studio, first, settings=dataclasses.asdict(used), inputs=files)
+    how = {"method": settings.conditioning} | dataclasses.asdict(used)
+    job = Job("accompany", arguments, studio, first, settings=how, inputs=files)
     Takes(play, job, takes, place, slug, names).run(pick, jobs, as_json=as_json)

@@ -18,6 +18,7 @@ VERBS = {
     "accompany": "Play along: new stems in time with the stems you have.",
     "separate": "Take songs apart into their stems.",
     "models": "Show the models that are installed.",
+    "convert": "Make models from the papers' published files.",
     "env": "Show versions, devices and settings, for bug reports.",
     "render": "Render songs by the built-in band, to train or test on.",
     "preprocess": "Prepare recordings for training.",

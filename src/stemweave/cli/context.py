@@ -7,15 +7,13 @@ import torch
 import typer
 
 from stemweave.cli import measuring, options
-from stemweave.cli.accompany import METHODS
-from stemweave.cli.sampling import changed
-from stemweave.cli.values import one_of
+from stemweave.cli.sampling import changed, settings_of, told_method
 from stemweave.errors import UsageError
 from stemweave.evaluation.protocols import context as contexts
 from stemweave.evaluation.reports import report as reports
 from stemweave.evaluation.reports.kinds import tables_of
 from stemweave.model.checkpoint import DEFAULT
-from stemweave.tasks.accompany import Conditioning
+from stemweave.tasks.accompany import Conditioning, own_conditioning
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.studio import Studio, load
 
@@ -32,7 +30,8 @@ def context(
     seconds: Annotated[float, typer.Option(help="Length of what is made.")] = 12.0,
     seed: measuring.Seed = 0,
     device: options.Device = "auto",
-    method: options.Hearing = "learned",
+    quality: options.Qualities = options.Quality.DEFAULT,
+    method: options.Hearing = None,
     steps: options.Steps = None,
     solver: options.Solver = None,
     churn: options.Churn = None,
@@ -41,14 +40,16 @@ def context(
     """Measure whether accompaniment hears its context: a song's own stem against another song's, seed by seed."""
     measuring.above_zero("--pairs", pairs)
     measuring.above_zero("--seconds", seconds)
-    conditioning, (first,) = one_of(METHODS, method, "--method"), measuring.seeds(seed, 1)
+    (first,) = measuring.seeds(seed, 1)
     reports.free(json_file, overwrite)
     studio = load(model, device=device)
     if given not in studio.stems:
         raise UsageError(f"--given is {given!r}, but this model knows {', '.join(studio.stems)}")
-    used = changed(studio.config.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)
+    settings = told_method(settings_of(studio.config, quality), method)
+    conditioning = own_conditioning(settings)
+    used = changed(settings.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)
     corpus = measuring.corpus(data, split, songs, studio.stems)
-    how = {"given": given, "seconds": seconds, "method": method, "sampling": asdict(used), "seed": first}
+    how = {"given": given, "seconds": seconds, "method": settings.conditioning, "sampling": asdict(used), "seed": first}
     about = measuring.about(studio, corpus, (given,)) | how
     accompany = _accompanist(studio, given, conditioning, Sampler.of(used))
     made = contexts.pairs(list(corpus), given, accompany, studio.config.rate, pairs, seconds, first)

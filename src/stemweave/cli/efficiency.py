@@ -18,9 +18,8 @@ from stemweave.evaluation.protocols import efficiency as costs
 from stemweave.evaluation.protocols.efficiency import Spent
 from stemweave.evaluation.reports import report as reports
 from stemweave.model.checkpoint import DEFAULT
-from stemweave.tasks.likelihoods import learned
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.separate import Separation, own_sampling
+from stemweave.tasks.separate import Separation
 from stemweave.tasks.song import checked_seconds
 from stemweave.tasks.studio import Studio, load
 
@@ -65,14 +64,14 @@ def efficiency(
 
 
 def _by_length(studio: Studio, name: str, minutes: Sequence[float]) -> Iterator[Callable[[], Spent]]:
-    own = Separation(sampler=Sampler.of(own_sampling(studio.config, learned)))
+    own = Separation(sampler=Sampler.of(studio.config.settings.learned))
     for length in minutes:
         yield partial(costs.separated, f"{length:g} min", 60 * length, _command(studio, name), studio.model, own)
 
 
 def _by_steps(studio: Studio, name: str, minutes: float, counts: Sequence[int]) -> Iterator[Callable[[], Spent]]:
     for count in counts:
-        how = Separation(sampler=Sampler.of(replace(own_sampling(studio.config, learned), steps=count)))
+        how = Separation(sampler=Sampler.of(replace(studio.config.settings.learned, steps=count)))
         command = _command(studio, name, "--steps", str(count))
         yield partial(costs.separated, f"steps {count}", 60 * minutes, command, studio.model, how)
 

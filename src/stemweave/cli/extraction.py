@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 from stemweave.cli import measuring, options
-from stemweave.cli.sampling import changed, likelihood_of
+from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import known_stems
 from stemweave.evaluation.protocols.extraction import by_stem, cases, measure, tables
 from stemweave.evaluation.reports import report as reports
 from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
+from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.separate import Separation, own_sampling
+from stemweave.tasks.separate import Separation
 from stemweave.tasks.studio import load
 
 
@@ -35,7 +36,8 @@ def extraction(
     seed: measuring.Seed = 0,
     seeds: Annotated[int, typer.Option(help="How often to ask each song; figures are means over all.")] = 1,
     device: options.Device = "auto",
-    likelihood: options.Likelihood = "learned",
+    quality: options.Qualities = options.Quality.DEFAULT,
+    likelihood: options.Likelihood = None,
     anchor: options.Anchor = None,
     steps: options.Steps = None,
     solver: options.Solver = None,
@@ -47,16 +49,17 @@ def extraction(
     The model's masked stems answer, and one separation of a song answers all prompts. A run that was stopped goes on
     where it was.
     """
-    rule, all_seeds = likelihood_of(likelihood, anchor), measuring.seeds(seed, seeds)
+    all_seeds = measuring.seeds(seed, seeds)
     reports.free(json_file, overwrite)
     studio = load(model, device=device)
-    used = changed(own_sampling(studio.config, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
+    settings = told_likelihood(settings_of(studio.config, quality), likelihood, anchor)
+    rule = own_likelihood(settings)
+    used = changed(own_sampling(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     asked = known_stems(prompts, studio.stems, "--prompts")
     removed = asked if absent else ()
     corpus = measuring.corpus(data, split, songs, studio.stems)
     about = measuring.about(studio, corpus, studio.stems) | {
-        "prompts": list(asked), "absent": list(removed), "likelihood": likelihood, "anchor": anchor, "sampling": asdict(used),
-        "seeds": all_seeds,
+        "prompts": list(asked), "absent": list(removed), **told(settings), "sampling": asdict(used), "seeds": all_seeds,
     }  # fmt: skip
     journal, tracks = Journal(json_file.with_suffix(".journal"), about), list(corpus)
     plan = [case for track in tracks for case in cases(track, asked, removed)]

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from stemweave.cli.sampling import LIKELIHOODS
 from stemweave.cli.values import one_of, stem_names
 from stemweave.errors import UsageError
-from stemweave.tasks.likelihoods import Dirac, Gaussian
+from stemweave.tasks.likelihoods import LIKELIHOODS, Dirac, Gaussian
 
 Point = Mapping[str, Any]
 """A value for each factor that varies."""

@@ -8,7 +8,7 @@ from stemweave.cli import options
 from stemweave.cli.app import complain
 from stemweave.cli.manifest import Job
 from stemweave.cli.output import shelf
-from stemweave.cli.sampling import changed
+from stemweave.cli.sampling import changed, settings_of
 from stemweave.cli.takes import Takes
 from stemweave.cli.values import encoding, folder_name, known_stems
 from stemweave.model.checkpoint import DEFAULT
@@ -35,6 +35,7 @@ def generate(
     as_json: options.Json = False,
     device: options.Device = "auto",
     jobs: options.Jobs = 1,
+    quality: options.Qualities = options.Quality.DEFAULT,
     steps: options.Steps = None,
     solver: options.Solver = None,
     churn: options.Churn = None,
@@ -49,7 +50,7 @@ def generate(
     form = encoding(file_format, int16=int16, int24=int24, float32=float32)
     length, first, slug = checked_seconds(seconds), checked_seed(seed), folder_name(title)
     studio = load(model, device=device)
-    used = changed(studio.config.generate, steps=steps, solver=solver, churn=churn, resamples=resamples)
+    used = changed(settings_of(studio.config, quality).generate, steps=steps, solver=solver, churn=churn, resamples=resamples)
     names, sampler = known_stems(stems, studio.stems, "--stems"), Sampler.of(used)
     root = output / studio.config.name
     place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)

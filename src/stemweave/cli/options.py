@@ -25,6 +25,13 @@ class Pick(StrEnum):
     LOUDEST = "loudest"
 
 
+class Quality(StrEnum):
+    """Which of the model's settings to start from."""
+
+    DEFAULT = "default"
+    BEST = "best"
+
+
 # --- what to make
 Model = Annotated[str, typer.Option("-n", "--model", help="A model by name, folder or hub id.", rich_help_panel=SOUND)]
 Songs = Annotated[list[str], typer.Argument(help="Songs, folders of songs, or patterns in quotes.", show_default=False)]
@@ -70,11 +77,15 @@ Seed = Annotated[
     int | None,
     typer.Option("--seed", help="Same seed, same sound. (default: drawn, and noted)", rich_help_panel=METHOD),
 ]
+Qualities = Annotated[
+    Quality,
+    typer.Option("--quality", help="Good and quick, or the best we found, however slow.", rich_help_panel=METHOD),
+]
 Likelihood = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--likelihood",
-        help="How the model hears the song: learned, dirac, gaussian, even, posterior-mean.",
+        help="How the model hears the song: learned, dirac, gaussian, even, posterior-mean. (default: the model's)",
         rich_help_panel=METHOD,
     ),
 ]
@@ -87,8 +98,12 @@ Anchor = Annotated[
     ),
 ]
 Hearing = Annotated[
-    str,
-    typer.Option("--method", help="How the model hears the given stems: learned, replacement.", rich_help_panel=METHOD),
+    str | None,
+    typer.Option(
+        "--method",
+        help="How the model hears the given stems: learned, replacement. (default: the model's)",
+        rich_help_panel=METHOD,
+    ),
 ]
 Steps = Annotated[
     int | None,

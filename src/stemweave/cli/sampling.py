@@ -6,45 +6,61 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stemweave.cli.app import complain
+from stemweave.cli.options import Quality
 from stemweave.cli.values import one_of
 from stemweave.diffusion.coupling import Constant, Proportional, Width
 from stemweave.errors import UsageError
-from stemweave.model.config import Sampling
+from stemweave.model.config import ModelConfig, Sampling, Settings
+from stemweave.tasks.accompany import CONDITIONINGS
 from stemweave.tasks.likelihoods import (
+    LIKELIHOODS,
     Dirac,
-    Gaussian,
-    Likelihood,
     Relaxation,
-    even,
     exact,
     explicit,
-    learned,
-    posterior_mean,
+    own_likelihood,
 )
 from stemweave.tasks.sampler import SOLVERS
 
 _MOST = 10_000
 
-LIKELIHOODS: Mapping[str, Likelihood] = {
-    "learned": learned,
-    "dirac": Dirac(),
-    "gaussian": Gaussian(),
-    "even": even,
-    "posterior-mean": posterior_mean,
-}
 RELAXATIONS: Mapping[str, Relaxation] = {"exact": exact, "explicit": explicit}
 WIDTHS: Mapping[str, Callable[[float], Width]] = {"": Proportional, "constant:": Constant}
 """γ(σ) by what stands before its number."""
 
 
-def likelihood_of(name: str, anchor: str | None) -> Likelihood:
-    """The likelihood of that name; raises UsageError for one there is not, or an anchor it has no use for."""
-    rule = one_of(LIKELIHOODS, name, "--likelihood")
-    if anchor is None:
-        return rule
-    if not isinstance(rule, Dirac):
-        raise UsageError(f"--anchor goes with --likelihood dirac, not {name}: leave it out")
-    return Dirac(anchor)
+def settings_of(config: ModelConfig, quality: Quality) -> Settings:
+    """The model's settings of that quality."""
+    return {Quality.DEFAULT: config.settings, Quality.BEST: config.best}[quality]
+
+
+def told_likelihood(settings: Settings, name: str | None, anchor: str | None) -> Settings:
+    """The settings with that likelihood and anchor, where given.
+
+    Raises UsageError for a name there is not, or an anchor that the likelihood has no use for.
+    """
+    if name is not None:
+        one_of(LIKELIHOODS, name, "--likelihood")
+        settings = dataclasses.replace(settings, likelihood=name)
+    if anchor is not None:
+        if not isinstance(own_likelihood(settings), Dirac):
+            raise UsageError(f"--anchor goes with --likelihood dirac, not {settings.likelihood}: leave it out")
+        settings = dataclasses.replace(settings, anchor=anchor)
+    return settings
+
+
+def told_method(settings: Settings, name: str | None) -> Settings:
+    """The settings with that way to hear given stems, where given; raises UsageError for a name there is not."""
+    if name is None:
+        return settings
+    one_of(CONDITIONINGS, name, "--method")
+    return dataclasses.replace(settings, conditioning=name)
+
+
+def told(settings: Settings) -> dict[str, Any]:
+    """How the model is told the song, for manifests and reports."""
+    anchor = {"anchor": settings.anchor or "loudest"} if isinstance(own_likelihood(settings), Dirac) else {}
+    return {"likelihood": settings.likelihood, **anchor}
 
 
 def width_of(text: str) -> Width:

@@ -1,8 +1,7 @@
 """``stemweave separate``: songs into their stems."""
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ from stemweave.cli.batch import Task, run
 from stemweave.cli.inputs import Song, find_songs
 from stemweave.cli.manifest import Facts, Job
 from stemweave.cli.output import Piece, Shelf, deliver, shelf
-from stemweave.cli.sampling import changed, likelihood_of
+from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import encoding, known_stems
 from stemweave.model.checkpoint import DEFAULT
+from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 from stemweave.tasks.sampler import Progress, Sampler
-from stemweave.tasks.separate import Separation, direct, masked, own_sampling
+from stemweave.tasks.separate import Separation, direct, masked
 from stemweave.tasks.separate import separate as take_apart
 from stemweave.tasks.song import checked_seed
 from stemweave.tasks.studio import Studio, load
@@ -44,7 +44,8 @@ def separate(
     as_json: options.Json = False,
     device: options.Device = "auto",
     jobs: options.Jobs = 1,
-    likelihood: options.Likelihood = "learned",
+    quality: options.Qualities = options.Quality.DEFAULT,
+    likelihood: options.Likelihood = None,
     anchor: options.Anchor = None,
     steps: options.Steps = None,
     solver: options.Solver = None,
@@ -59,14 +60,16 @@ def separate(
     The model knows only its own stems: voices and other sounds end up in them.
     """
     arguments = dict(locals())
-    form, rule = encoding(file_format, int16=int16, int24=int24, float32=float32), likelihood_of(likelihood, anchor)
+    form = encoding(file_format, int16=int16, int24=int24, float32=float32)
     studio = load(model, device=device)
-    used = changed(own_sampling(studio.config, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
+    settings = told_likelihood(settings_of(studio.config, quality), likelihood, anchor)
+    rule = own_likelihood(settings)
+    used = changed(own_sampling(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     how = Separation(rule, Sampler.of(used), direct if direct_signals else masked, residual, checked_seed(seed))
     kept = known_stems(stems, studio.stems, "--stems")
     root = output / studio.config.name
     place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
-    work = Work(studio, how, kept, place, arguments, dataclasses.asdict(used))
+    work = Work(studio, how, kept, place, arguments, told(settings) | asdict(used))
     found = find_songs(songs, root)
     wanted = [song for song in found if place.wants(song.track)]
     complain(f"{studio.config.name} knows {', '.join(studio.stems)} only: voices and other sounds end up in these")

@@ -9,7 +9,7 @@ import typer
 from stemweave.cli import measuring, options
 from stemweave.cli.choices import Choices, available
 from stemweave.cli.grid import SHARES
-from stemweave.cli.sampling import changed, likelihood_of
+from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import one_of, stem_names
 from stemweave.evaluation.protocols import wholesongs
 from stemweave.evaluation.protocols.estimators import Estimator, oracle, separator, trivial
@@ -20,8 +20,9 @@ from stemweave.evaluation.protocols.wholesongs import WholeSong
 from stemweave.evaluation.reports import report as reports
 from stemweave.evaluation.reports.kinds import tables_of
 from stemweave.model.checkpoint import DEFAULT
+from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.separate import Separation, own_sampling
+from stemweave.tasks.separate import Separation
 from stemweave.tasks.studio import Studio, load
 
 OTHERS: Mapping[str, Estimator] = {"oracle": oracle, "trivial": trivial}
@@ -54,7 +55,8 @@ def separation(
     seed: measuring.Seed = 0,
     seeds: Annotated[int, typer.Option(help="How often to separate each song; figures are means over all.")] = 1,
     device: options.Device = "auto",
-    likelihood: options.Likelihood = "learned",
+    quality: options.Qualities = options.Quality.DEFAULT,
+    likelihood: options.Likelihood = None,
     anchor: options.Anchor = None,
     steps: options.Steps = None,
     solver: options.Solver = None,
@@ -64,13 +66,15 @@ def separation(
     """Separate songs whose stems are known, and measure how near the estimates come."""
     asked, protocols = _names(rows, (*SHARES, *OTHERS), "--rows"), _names(protocol, PROTOCOLS, "--protocol")
     divisions = [one_of(DIVISIONS, name, "--by") for name in stem_names(by, "--by") or ()]
-    rule, all_seeds = likelihood_of(likelihood, anchor), measuring.seeds(seed, seeds)
+    all_seeds = measuring.seeds(seed, seeds)
     reports.free(json_file, overwrite)
     whole, skipped = available(WHOLE_SONGS, [name for name in protocols if name in WHOLE_SONGS], "--protocol")
     studio = load(model, device=device)
-    used = changed(own_sampling(studio.config, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
+    settings = told_likelihood(settings_of(studio.config, quality), likelihood, anchor)
+    rule = own_likelihood(settings)
+    used = changed(own_sampling(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     corpus = measuring.corpus(data, split, songs, studio.stems)
-    how = {"likelihood": likelihood, "anchor": anchor, "sampling": asdict(used), "seeds": all_seeds}
+    how = {**told(settings), "sampling": asdict(used), "seeds": all_seeds}
     about = measuring.about(studio, corpus, studio.stems) | how | {"protocols": list(protocols), "skipped": skipped}
     estimators = _estimators(studio, Separation(rule, Sampler.of(used)), asked)
     songs_done = run(corpus, studio.stems, estimators, all_seeds, "msdm" in protocols, whole)

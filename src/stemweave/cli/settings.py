@@ -6,16 +6,16 @@ from typing import Any
 from stemweave.cli import measuring
 from stemweave.cli.factors import Point
 from stemweave.cli.harms import hearing
-from stemweave.cli.sampling import LIKELIHOODS, RELAXATIONS, replaced, width_of
+from stemweave.cli.sampling import RELAXATIONS, replaced, width_of
 from stemweave.cli.values import one_of
 from stemweave.data.layouts import Corpus
 from stemweave.errors import UsageError
 from stemweave.evaluation.protocols.estimators import separator
 from stemweave.evaluation.protocols.lineups import Lineup, Some, everyone
 from stemweave.evaluation.protocols.pieces import Setting
-from stemweave.tasks.likelihoods import Dirac, Gaussian, Likelihood
+from stemweave.tasks.likelihoods import LIKELIHOODS, Dirac, Gaussian, Likelihood, own_sampling
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.separate import Separation, Share, own_sampling
+from stemweave.tasks.separate import Separation, Share
 from stemweave.tasks.studio import Studio, load
 
 LOUDEST = "loudest"
@@ -48,10 +48,9 @@ def setting(name: str, studio: Studio, rule: Likelihood, point: Point, shares: M
 
     Raises UsageError for values that cannot be.
     """
-    used = replaced(
-        own_sampling(studio.config, rule), steps=point.get("steps"), solver=point.get("solver"), churn=point.get("churn"),
-        resamples=point.get("resamples"),
-    )  # fmt: skip
+    own = own_sampling(studio.config.settings, rule)
+    asked = {name: point.get(name) for name in ("steps", "solver", "churn", "resamples")}
+    used = replaced(own, **asked)
     hear, lineup = hearing(point.get("harm", "none")), lineup_of(point.get("lineup", ALL), studio.stems)
     return Setting(name, separator(studio.model, Separation(rule, Sampler.of(used)), shares, hear), lineup)
 

@@ -88,8 +88,15 @@ def load_weights(model: Model, folder: Path) -> None:
     model.load_state_dict({name: value.float() for name, value in tensors.items()})
 
 
-def save(model: Model, folder: Path | str, card: str = "", steps_trained: int | None = None, overwrite: bool = False) -> None:
-    """Write configuration, weights (bfloat16) and card to `folder`, all or nothing.
+def save(
+    model: Model,
+    folder: Path | str,
+    card: str = "",
+    steps_trained: int | None = None,
+    overwrite: bool = False,
+    precision: torch.dtype = torch.bfloat16,
+) -> None:
+    """Write configuration, weights and card to `folder`, all or nothing.
 
     Raises OutputError when the folder exists and `overwrite` is not set, or cannot be written.
     """
@@ -99,7 +106,7 @@ def save(model: Model, folder: Path | str, card: str = "", steps_trained: int | 
     config = model.config
     if steps_trained is not None:
         config = dataclasses.replace(config, steps_trained=steps_trained)
-    weights = {name: value.detach().cpu().bfloat16().contiguous() for name, value in model.state_dict().items()}
+    weights = {name: value.detach().cpu().to(precision).contiguous() for name, value in model.state_dict().items()}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:

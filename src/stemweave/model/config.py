@@ -5,17 +5,22 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from stemweave.errors import ModelError
 from stemweave.nets.unet import UNetConfig
+from stemweave.nets.unet1d import UNet1dConfig
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """A solver and a schedule, by value: `steps` noise levels from sigma_max to sigma_min (Karras, rho), then 0."""
+    """A solver and a schedule, by value: `steps` noise levels from sigma_max to sigma_min (Karras, rho), then 0.
+
+    Separation takes the mean of `draws` walks from different noise.
+    """
 
     steps: int
     sigma_max: float
@@ -24,6 +29,27 @@ class Sampling:
     solver: str = "euler"
     churn: float = 0.0
     resamples: int = 1
+    draws: int = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How each job is done: how it is sampled, and how the model is told what is given, by names of `stemweave.tasks`.
+
+    Songs are separated by `likelihood`, sampled as the field of its name says; with dirac, stem `anchor` takes what the others
+    leave ("": the one expected loudest). Accompaniment hears the given stems by `conditioning`.
+    """
+
+    generate: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
+    accompany: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
+    conditioning: str = "learned"
+    likelihood: str = "learned"
+    anchor: str = ""
+    learned: Sampling = Sampling(1, 2.0, 1e-3)
+    dirac: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
+    gaussian: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
+    even: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
+    posterior_mean: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
 
 
 @dataclass(frozen=True)
@@ -31,28 +57,38 @@ class ModelConfig:
     """Everything beside the weights. `joint` priors have one network over all stems, else one network per stem.
 
     rate in Hz; window in samples; sigma_data and levels (RMS of a sounding stem) in full scale = 1; mixture_level (RMS) is
-    where a song's level is brought to before the network hears it. errors[i][n] is the mean squared error of stem n at noise
-    level error_sigmas[i] of the unconditional prior, measured on validation data.
+    where a song's level is brought to before the network hears it, 0 where songs and given stems are taken as they are.
+    errors[i][n] is the mean squared error of stem n at noise level error_sigmas[i] of the unconditional prior, measured on
+    validation data. `settings` are the defaults, `best` those that gave the best results whatever they cost.
     """
 
     name: str
     stems: tuple[str, ...]
     rate: int
     window: int
-    net: UNetConfig
+    net: UNetConfig | UNet1dConfig
     sigma_data: float
     joint: bool = True
     channels: int = 1
     levels: tuple[float, ...] = ()
     mixture_level: float = 0.1
-    generate: Sampling = field(default=Sampling(32, 2.0, 1e-3, solver="heun"))
-    accompany: Sampling = field(default=Sampling(32, 2.0, 1e-3, solver="heun"))
-    separate: Sampling = field(default=Sampling(1, 2.0, 1e-3))
+    settings: Settings = field(default=Settings())
+    best: Settings = field(default=Settings())
     error_sigmas: tuple[float, ...] = ()
     errors: tuple[tuple[float, ...], ...] = ()
     trained_on: str = ""
     licence: str = ""
     steps_trained: int = 0
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether the network can be given stems or a mixture; else likelihoods and replacement must tell it."""
+        return self.joint and isinstance(self.net, UNetConfig)
+
+    @property
+    def shortest(self) -> int:
+        """The fewest samples the network is at home with: a `UNet1d` wants its whole window (group norms over time)."""
+        return self.window if isinstance(self.net, UNet1dConfig) else 1
 
     def to_json(self) -> str:
         """Readable JSON."""
@@ -81,8 +117,15 @@ def build(kind: type[T], data: object, where: str) -> T:
     return kind(**{name: value_of(hints[name], value, f"{where}: {name}") for name, value in data.items()})
 
 
+def fits(kind: Any, value: object) -> bool:
+    """Whether an object has no keys but the fields of this dataclass."""
+    return isinstance(value, Mapping) and set(value) <= {f.name for f in dataclasses.fields(kind)}
+
+
 def value_of(hint: Any, value: Any, where: str) -> Any:
-    """One field's value: nested dataclasses, tuples from lists, numbers, strings."""
+    """One field's value: nested dataclasses (of several kinds, the first that has these keys), tuples, numbers, strings."""
+    if isinstance(hint, UnionType):
+        hint = next((kind for kind in get_args(hint) if fits(kind, value)), get_args(hint)[0])
     if dataclasses.is_dataclass(hint):
         return build(hint, value, where)  # type: ignore[arg-type]
     if isinstance(value, list):

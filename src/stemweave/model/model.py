@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from stemweave.diffusion.precondition import Precondition
+from stemweave.errors import ModelError
 from stemweave.model.config import ModelConfig
-from stemweave.nets.unet import StemUNet
+from stemweave.model.networks import network
 
 
 class Model(nn.Module):
@@ -17,7 +18,7 @@ class Model(nn.Module):
         super().__init__()
         self.config = config
         self.precondition = Precondition(config.sigma_data)
-        self.net = StemUNet(config.net) if config.joint else PerStem(config)
+        self.net = network(config)
 
     @property
     def device(self) -> torch.device:
@@ -40,11 +41,21 @@ class Model(nn.Module):
         return Bound(self)
 
     def given(self, known: Tensor, mask: Tensor) -> "Bound":
-        """The prior given some stems, by learned conditioning. Shapes: (batch, stems, channels, samples), mask (stems,)."""
+        """The prior given some stems, by learned conditioning. Shapes: (batch, stems, channels, samples), mask (stems,).
+
+        Raises ModelError where the network was not made for it.
+        """
+        if not self.config.conditioned:
+            raise ModelError(f"{self.config.name} never heard given stems; use the method replacement")
         return Bound(self, known=known, mask=mask)
 
     def mixed(self, mixture: Tensor) -> "Bound":
-        """The prior given the mixture, by learned conditioning. Shape: (batch, channels, samples)."""
+        """The prior given the mixture, by learned conditioning. Shape: (batch, channels, samples).
+
+        Raises ModelError where the network was not made for it.
+        """
+        if not self.config.conditioned:
+            raise ModelError(f"{self.config.name} never heard a mixture; use the likelihood dirac")
         return Bound(self, mixture=mixture)
 
 
@@ -70,20 +81,3 @@ class Bound:
     def __repr__(self) -> str:
         conditions = [name for name in ("known", "mixture") if getattr(self, name) is not None]
         return f"Bound({self.model.config.name}{''.join(', ' + name for name in conditions)})"
-
-
-class PerStem(nn.Module):
-    """One network per stem, each hearing only its own stem: the weakly supervised prior (2302.02257 §5.3, "ISDM").
-
-    No mixture and no given stems reach the experts, so what is known about one stem says nothing about another.
-    """
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.experts = nn.ModuleList(StemUNet(config.net) for _ in config.stems)
-
-    def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:
-        """Shapes as `StemUNet.forward`; `mixture` and `mixed` are ignored."""
-        silent, never = torch.zeros_like(mixture), torch.zeros_like(mixed)
-        each = [net(x[:, n : n + 1], sigma[:, n : n + 1], silent, never) for n, net in enumerate(self.experts)]
-        return torch.cat(each, 1)

@@ -7,6 +7,7 @@ import torch
 from stemweave.errors import UsageError
 from stemweave.model.model import Model
 from stemweave.nets.unet import StemUNet
+from stemweave.nets.unet1d import UNet1d
 
 FAST_ISAS = ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10_1", "AVX10_2")
 """Values of ONEDNN_MAX_CPU_ISA (by prefix) that leave oneDNN its bfloat16 products."""
@@ -45,6 +46,9 @@ def place(model: Model, device: torch.device, dtype: torch.dtype) -> Model:
     """Move a model to `device` and run its matrix products in `dtype`; the transforms stay in float32."""
     model.to(device)
     for net in model.modules():
-        if isinstance(net, StemUNet):
-            net.lower(dtype)
+        match net:
+            case StemUNet():
+                net.lower(dtype)
+            case UNet1d():
+                net.to(dtype)
     return model

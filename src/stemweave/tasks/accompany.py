@@ -11,8 +11,9 @@ from stemweave.diffusion.problem import Problem
 from stemweave.diffusion.projections import Replacement
 from stemweave.diffusion.windowed import Windowed, windows
 from stemweave.errors import ModelError, UsageError
-from stemweave.model.config import ModelConfig
+from stemweave.model.config import ModelConfig, Settings
 from stemweave.model.model import Model
+from stemweave.tasks.lengths import padded
 from stemweave.tasks.likelihoods import grid, levels, whole
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.separate import channels_for
@@ -23,8 +24,6 @@ Conditioning = Callable[[Model, Tensor, Tensor], Problem]
 
 def learned(model: Model, known: Tensor, mask: Tensor) -> Problem:
     """The network itself hears the given stems, at noise level 0. Ours; not in the paper."""
-    if not model.config.joint:
-        raise ModelError(f"{model.config.name} has independent priors, which do not hear other stems; it cannot play along")
     length, hop = grid(model.config)
     prior = Windowed(model.given(windows(known, length, hop), mask), length, hop)
     return Problem(prior, shape_of(known), project=Replacement(known, mask))
@@ -33,6 +32,17 @@ def learned(model: Model, known: Tensor, mask: Tensor) -> Problem:
 def replacement(model: Model, known: Tensor, mask: Tensor) -> Problem:
     """The paper's way: given stems are noised to the walk's level before every step (2302.02257 §3.2)."""
     return Problem(whole(model), shape_of(known), project=Replacement(known, mask))
+
+
+CONDITIONINGS: Mapping[str, Conditioning] = {"learned": learned, "replacement": replacement}
+"""The ways to be told given stems by the names that checkpoints and the command line use."""
+
+
+def own_conditioning(settings: Settings) -> Conditioning:
+    """The way that the settings name. Raises ModelError for one this version does not know."""
+    if settings.conditioning not in CONDITIONINGS:
+        raise ModelError(f"the model asks for method {settings.conditioning!r}; this stemweave has {sorted(CONDITIONINGS)}")
+    return CONDITIONINGS[settings.conditioning]
 
 
 def shape_of(known: Tensor) -> tuple[int, int, int, int]:
@@ -46,7 +56,7 @@ def accompany(
     given: Mapping[str, Tensor],
     rate: int,
     seed: int,
-    conditioning: Conditioning = learned,
+    conditioning: Conditioning | None = None,
     sampler: Sampler | None = None,
     progress: Progress = silent_progress,
     take: int = 0,
@@ -59,13 +69,17 @@ def accompany(
     config = model.config
     mask = torch.tensor([name in given for name in config.stems], device=model.device)
     known, gain = at_model(config, given, rate)
-    sampler = sampler or Sampler.of(config.accompany)
-    problem = conditioning(model, known.unsqueeze(0).to(model.device), mask)
+    if not config.joint:
+        raise ModelError(f"{config.name} has independent priors, which do not hear other stems; it cannot play along")
+    sampler = sampler or Sampler.of(config.settings.accompany)
+    conditioning = conditioning or own_conditioning(config.settings)
+    problem = conditioning(model, padded(config, known).unsqueeze(0).to(model.device), mask)
 
     def watch(step: int) -> None:
         progress(Event("accompany", step, sampler.total, take, takes))
 
     made = sampler.run(problem, Noise((seed,), device=model.device), watch).x[0].float().cpu() / gain
+    made = made[..., : known.shape[-1]]
     channels, samples = next(iter(given.values())).shape
     aligned = resample(made, config.rate, rate, samples).expand(-1, channels, -1).clone()
     for name, audio in given.items():
@@ -78,7 +92,7 @@ def at_model(config: ModelConfig, given: Mapping[str, Tensor], rate: int) -> tup
     heard = {name: resample(channels_for(audio, config.channels), rate, config.rate) for name, audio in given.items()}
     expected = sum(levels(config)[config.stems.index(name)] ** 2 for name in given) ** 0.5
     rms = float(sum(audio.double().square().mean() for audio in heard.values()) ** 0.5)
-    gain = expected / rms if rms > 1e-6 else 1.0
+    gain = expected / rms if rms > 1e-6 and config.mixture_level else 1.0
     silent = torch.zeros_like(next(iter(heard.values())))
     return gain * torch.stack([heard.get(name, silent) for name in config.stems]), gain
 

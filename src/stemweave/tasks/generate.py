@@ -6,6 +6,7 @@ from torch import Tensor
 from stemweave.diffusion.noise import Noise
 from stemweave.diffusion.problem import Problem
 from stemweave.model.model import Model
+from stemweave.tasks.lengths import held
 from stemweave.tasks.likelihoods import whole
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.song import checked_seconds
@@ -26,13 +27,13 @@ def generate(
     """
     config = model.config
     samples = max(1, round(checked_seconds(seconds) * config.rate))
-    sampler = sampler or Sampler.of(config.generate)
-    problem = Problem(whole(model), (1, len(config.stems), config.channels, samples))
+    sampler = sampler or Sampler.of(config.settings.generate)
+    problem = Problem(whole(model), (1, len(config.stems), config.channels, held(config, samples)))
 
     def watch(step: int) -> None:
         progress(Event("generate", step, sampler.total, take, takes))
 
-    return sampler.run(problem, Noise((seed,), device=model.device), watch).x[0].float().cpu()
+    return sampler.run(problem, Noise((seed,), device=model.device), watch).x[0, ..., :samples].float().cpu()
 
 
 def loudest_take(made: list[Tensor]) -> int:

@@ -3,7 +3,7 @@
 A `Likelihood` takes the model and the mixture, (batch, channels, samples) at the model's rate and level.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ from stemweave.diffusion.problem import Problem, Relax, uncoupled
 from stemweave.diffusion.projections import AtLast, DiracAnchor, EvenProjection
 from stemweave.diffusion.windowed import Windowed, windows
 from stemweave.errors import ModelError, UsageError
-from stemweave.model.config import ModelConfig
+from stemweave.model.config import ModelConfig, Sampling, Settings
 from stemweave.model.model import Model
 
 Likelihood = Callable[[Model, Tensor], Problem]
@@ -26,8 +26,6 @@ Likelihood = Callable[[Model, Tensor], Problem]
 
 def learned(model: Model, mixture: Tensor) -> Problem:
     """The mixture-conditioned denoiser, projected onto the mixture at the end. Ours; not in the paper."""
-    if not model.config.joint:
-        raise ModelError(f"{model.config.name} has independent priors, which never heard a mixture; use --likelihood dirac")
     length, hop = model.config.window, 3 * model.config.window // 4  # the mixture says much: windows agree with little overlap
     prior = Windowed(model.mixed(windows(mixture, length, hop)), length, hop)
     return Problem(prior, shape(model, mixture), project=AtLast(EvenProjection(mixture)))
@@ -95,6 +93,39 @@ def posterior_mean(model: Model, mixture: Tensor) -> Problem:
     """Every stem takes its share of what the estimates leave by its own uncertainty (PiGDM, ICLR 2023)."""
     rule = PosteriorMean(whole(model), mixture, uncertainty(model.config, mixture.device))
     return Problem(rule, shape(model, mixture), project=AtLast(EvenProjection(mixture)), start=rule)
+
+
+LIKELIHOODS: Mapping[str, Likelihood] = {
+    "learned": learned,
+    "dirac": Dirac(),
+    "gaussian": Gaussian(),
+    "even": even,
+    "posterior-mean": posterior_mean,
+}
+"""The likelihoods by the names that checkpoints and the command line use."""
+
+
+def own_likelihood(settings: Settings) -> Likelihood:
+    """The likelihood that the settings name. Raises ModelError for one this version does not know."""
+    if settings.likelihood not in LIKELIHOODS:
+        raise ModelError(f"the model asks for likelihood {settings.likelihood!r}; this stemweave has {sorted(LIKELIHOODS)}")
+    rule = LIKELIHOODS[settings.likelihood]
+    return Dirac(settings.anchor or None) if isinstance(rule, Dirac) else rule
+
+
+def own_sampling(settings: Settings, likelihood: Likelihood) -> Sampling:
+    """How the settings sample a likelihood; one they do not know walks as generation does."""
+    match likelihood:
+        case Dirac():
+            return settings.dirac
+        case Gaussian():
+            return settings.gaussian
+    named: Mapping[Likelihood, Sampling] = {
+        learned: settings.learned,
+        even: settings.even,
+        posterior_mean: settings.posterior_mean,
+    }
+    return named.get(likelihood, settings.generate)
 
 
 def uncertainty(config: ModelConfig, device: torch.device) -> Variance:

@@ -45,12 +45,13 @@ def silent_progress(event: Event) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Sampler:
-    """Noise levels to visit (then 0), the solver, churn and resamples. See `stemweave.diffusion.walk`."""
+    """Noise levels to visit (then 0), the solver, churn and resamples: see `stemweave.diffusion.walk`; and draws to average."""
 
     sigmas: Tensor
     step: Step
     churn: float = 0.0
     resamples: int = 1
+    draws: int = 1
 
     @classmethod
     def of(cls, sampling: Sampling) -> "Sampler":
@@ -58,7 +59,7 @@ class Sampler:
         if sampling.solver not in SOLVERS:
             raise ModelError(f"the model asks for solver {sampling.solver!r}; this stemweave has {sorted(SOLVERS)}")
         sigmas = karras(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho)
-        return cls(sigmas, SOLVERS[sampling.solver], sampling.churn, sampling.resamples)
+        return cls(sigmas, SOLVERS[sampling.solver], sampling.churn, sampling.resamples, sampling.draws)
 
     def run(self, problem: Problem, noise: NoiseSource, watch: Callable[[int], None]) -> State:
         """Walk to the end: the last state; `watch` hears the number of each step done."""

@@ -11,9 +11,9 @@ from stemweave.audio.resample import resample
 from stemweave.audio.windows import Segment, crossfade, segments
 from stemweave.diffusion.noise import Noise
 from stemweave.errors import UsageError
-from stemweave.model.config import ModelConfig, Sampling
 from stemweave.model.model import Model
-from stemweave.tasks.likelihoods import Likelihood, learned
+from stemweave.tasks.lengths import padded
+from stemweave.tasks.likelihoods import Likelihood, learned, own_sampling
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.song import Song, level
 
@@ -61,7 +61,7 @@ def separate(
     Memory depends on the segment, not on the song. The residual, where asked for, is the last source. Cancel by stopping to
     consume, or by an exception from `progress`.
     """
-    sampler = how.sampler or Sampler.of(own_sampling(model.config, how.likelihood))
+    sampler = how.sampler or Sampler.of(own_sampling(model.config.settings, how.likelihood))
     gain = loudness_gain(model, song)
     length, overlap = segment_grid(model, song.rate)
     plan = segments(song.frames, length, overlap)
@@ -75,11 +75,6 @@ def separate(
     return crossfade(parts())
 
 
-def own_sampling(config: ModelConfig, likelihood: Likelihood) -> Sampling:
-    """The checkpoint's settings for a likelihood: the paper's rules walk like generation, the learned one has its own."""
-    return config.separate if likelihood is learned else config.generate
-
-
 def separate_segment(
     model: Model, piece: Tensor, rate: int, start: int, gain: float, how: Separation, sampler: Sampler,
     watch: Callable[[int], None],
@@ -87,13 +82,14 @@ def separate_segment(
     """One segment's sources at its own rate. Shape: (channels, samples) → (sources, channels, samples)."""
     config = model.config
     mixture = gain * resample(channels_for(piece, config.channels), rate, config.rate)
-    problem = how.likelihood(model, mixture.unsqueeze(0).to(model.device))
-    noise = Noise((how.seed,), (round(start * config.rate / rate),), device=model.device)
+    given = padded(config, mixture).to(model.device).expand(sampler.draws, -1, -1)
+    problem = how.likelihood(model, given)
+    seeds = tuple(how.seed + draw for draw in range(sampler.draws))
+    noise = Noise(seeds, (round(start * config.rate / rate),) * sampler.draws, device=model.device)
     state = sampler.run(problem, noise, watch)
-    if not how.residual:
-        return how.share(piece, rate, state.x[0].float().cpu() / gain, config.rate, None)
-    estimates = state.denoised[0].float().cpu() / gain  # before it was put onto the mixture
-    return how.share(piece, rate, estimates, config.rate, mixture / gain - estimates.sum(0))
+    found = state.denoised if how.residual else state.x  # the former is not yet put onto the mixture
+    estimates = found.mean(0).float().cpu()[..., : mixture.shape[-1]] / gain
+    return how.share(piece, rate, estimates, config.rate, mixture / gain - estimates.sum(0) if how.residual else None)
 
 
 def channels_for(piece: Tensor, channels: int) -> Tensor:
@@ -106,7 +102,9 @@ def channels_for(piece: Tensor, channels: int) -> Tensor:
 
 
 def loudness_gain(model: Model, song: Song) -> float:
-    """What brings the song to the level the model was trained at; 1 for silence."""
+    """What brings the song to the level the model was trained at; 1 for silence, or if the model takes songs as they are."""
+    if not model.config.mixture_level:
+        return 1.0
     rms = level(song)
     return model.config.mixture_level / rms if rms > 1e-6 else 1.0
 

@@ -16,7 +16,7 @@ from stemweave.model.model import Model
 from stemweave.model.precision import pick_device, pick_precision, place
 from stemweave.tasks import accompany as playing
 from stemweave.tasks import generate as inventing
-from stemweave.tasks.likelihoods import Likelihood, learned
+from stemweave.tasks.likelihoods import Likelihood, own_likelihood
 from stemweave.tasks.sampler import Progress, Sampler, silent_progress
 from stemweave.tasks.separate import Separation, Share, masked, separate
 from stemweave.tasks.song import Sound, checked_seed, opened
@@ -27,7 +27,7 @@ class Studio:
     """A model with its jobs. Results are `Stems`, read like a dict by name.
 
     `folder` is where the model came from, `precision` what its matrix products run in. Seeds left out are drawn and returned
-    in the result; samplers left out are the checkpoint's own.
+    in the result; samplers, likelihood and conditioning left out are the checkpoint's own.
     """
 
     model: Model
@@ -78,7 +78,7 @@ class Studio:
         make: Sequence[str] | None = None,
         rate: int | None = None,
         seed: int | None = None,
-        conditioning: playing.Conditioning = playing.learned,
+        conditioning: playing.Conditioning | None = None,
         sampler: Sampler | None = None,
         progress: Progress = silent_progress,
     ) -> Stems:
@@ -99,7 +99,7 @@ class Studio:
         make: Sequence[str] | None = None,
         rate: int | None = None,
         seed: int | None = None,
-        conditioning: playing.Conditioning = playing.learned,
+        conditioning: playing.Conditioning | None = None,
         sampler: Sampler | None = None,
         progress: Progress = silent_progress,
     ) -> list[Stems]:
@@ -119,7 +119,7 @@ class Studio:
         song: Sound,
         *,
         rate: int | None = None,
-        likelihood: Likelihood = learned,
+        likelihood: Likelihood | None = None,
         sampler: Sampler | None = None,
         share: Share = masked,
         residual: bool = False,
@@ -131,7 +131,8 @@ class Studio:
         The model knows only its own stems: anything else in the song, such as vocals, ends up in them or, with `residual`,
         partly there.
         """
-        how = Separation(likelihood, sampler, share, residual, checked_seed(seed))
+        rule = likelihood or own_likelihood(self.config.settings)
+        how = Separation(rule, sampler, share, residual, checked_seed(seed))
         with opened(song, rate) as source:
             whole = torch.cat(list(separate(self.model, source, how, progress)), -1)
             return Stems(self.stems, whole[: len(self.stems)], source.rate, whole[-1] if residual else None, how.seed)

@@ -43,12 +43,14 @@ class Listen(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,  # noqa: ARG002
     ) -> None:
-        """Needs a TensorBoardLogger; does nothing without one."""
+        """Needs a TensorBoardLogger and a model that hears mixtures; does nothing without them."""
         board: Any = getattr(trainer.logger, "experiment", None)
         if batch_idx > 0 or not isinstance(pl_module, StemTraining) or not hasattr(board, "add_audio"):
             return
+        if not pl_module.model.config.conditioned:
+            return
         clean, config = batch[0][:1], pl_module.model.config
-        high = torch.tensor(config.separate.sigma_max, device=clean.device)
+        high = torch.tensor(config.settings.learned.sigma_max, device=clean.device)
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).to(clean)
         stems = pl_module.model.mixed(clean.sum(1))(high * noise, high)[0]
         for name, stem in zip(("mixture", *config.stems), (clean[0].sum(0), *stems), strict=True):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from stemweave.diffusion.loss import LogNormal, LogUniform, denoising_loss
 from stemweave.diffusion.precondition import Precondition
+from stemweave.errors import ModelError
 from stemweave.model.checkpoint import load_weights
 from stemweave.model.config import ModelConfig
 from stemweave.model.model import Model
@@ -30,6 +31,7 @@ class StemTraining(L.LightningModule):
         cool_down: last steps of the trainer, over which the rate falls to zero. A run may thus be stopped at any time and
             finished by resuming it with another `max_steps`.
         decay: weight decay of matrices.
+        betas: AdamW's averages of the gradient and of its square.
         start_from: a model folder whose weights to start from.
     """
 
@@ -44,12 +46,15 @@ class StemTraining(L.LightningModule):
         warm_up: int = 200,
         cool_down: int = 1000,
         decay: float = 0.01,
+        betas: tuple[float, float] = (0.9, 0.98),
         start_from: Path | None = None,
     ) -> None:
         super().__init__()
+        if not config.conditioned and shares.weights[1:] != (0, 0, 0):
+            raise ModelError(f"{config.name} cannot be given stems or mixtures: its shares must be 0 for all but nothing")
         self.model = Model(config)
         self.shares, self.noise, self.noise_mixed, self.plain = shares, noise, noise_mixed, plain
-        self.rate_peak, self.warm_up, self.cool_down, self.decay = rate_peak, warm_up, cool_down, decay
+        self.rate_peak, self.warm_up, self.cool_down, self.decay, self.betas = rate_peak, warm_up, cool_down, decay, betas
         if start_from is not None:
             load_weights(self.model, start_from)
 
@@ -88,22 +93,24 @@ class StemTraining(L.LightningModule):
         return Precondition(level).weight(sigma)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """Losses per mode at fixed noise levels and fixed noise, and the separation improvement of one evaluation."""
+        """Losses per mode at fixed noise levels and fixed noise; of a conditioned network, how it separates."""
         clean, known = batch
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(index)).to(clean)
         none, every = torch.zeros_like(known), torch.ones_like(known[:, 0])
         first = none.clone()
         first[:, 0] = known[:, 0] & (known.shape[1] > 1)
-        modes = {
-            "nothing": Conditions(none, ~every),
-            "given": Conditions(first, ~every),
-            "mixture": Conditions(none, every),
-        }
+        modes = {"nothing": Conditions(none, ~every)}
+        if self.model.config.conditioned:
+            modes |= {"given": Conditions(first, ~every), "mixture": Conditions(none, every)}
+            self.log_separation(clean, noise)
         for name, conditions in modes.items():
             for level in (0.02, 0.1, 0.5):
                 sigma = torch.full_like(clean[:, 0, 0, 0], level)
                 self.log(f"valid/{name}-{level}", self.loss(clean, known, conditions, sigma, noise), batch_size=len(clean))
-        high = self.model.config.separate.sigma_max
+
+    def log_separation(self, clean: Tensor, noise: Tensor) -> None:
+        """The separation improvement of one evaluation from the highest noise level."""
+        high = self.model.config.settings.learned.sigma_max
         estimate = self.model.mixed(clean.sum(1))(high * noise, torch.tensor(high, device=self.device))
         for stem, value in zip(self.model.config.stems, improvement(estimate, clean), strict=True):
             self.log(f"valid/sisdri-{stem}", value, batch_size=len(clean))
@@ -113,7 +120,7 @@ class StemTraining(L.LightningModule):
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         others = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": self.decay}, {"params": others, "weight_decay": 0.0}]
-        optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=(0.9, 0.98), fused=True)
+        optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=self.betas, fused=True)
         total = int(self.trainer.estimated_stepping_batches)
         factor = partial(trapezoid, warm_up=self.warm_up, cool_down=self.cool_down, total=total)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

@@ -1,9 +1,14 @@
 """How a report is headed wherever it is shown: what was measured, and on what."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from stemweave.evaluation.reports.report import Report
+
+
+def title(names: Collection[str]) -> str:
+    """Of a page of several reports."""
+    return f"Evaluation: {', '.join(names)}" if len(names) < 4 else f"Evaluation: {len(names)} reports"
 
 
 def subject(report: Report) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stemweave.evaluation.reports.headings import subject
+from stemweave.evaluation.reports.headings import subject, title
 from stemweave.evaluation.reports.kinds import named_tables
 from stemweave.evaluation.reports.report import Report
 from stemweave.evaluation.reports.tables import markdown
@@ -13,7 +13,7 @@ MADE = "Written by `stemweave evaluate report` from the JSON of each run: no num
 def page(reports: Mapping[str, Report]) -> str:
     """All reports by name, one section each, in their order. Raises what `tables_of` does."""
     sections = [_section(name, report) for name, report in reports.items()]
-    return "\n".join([f"# Evaluation: {', '.join(reports)}\n", f"{MADE}\n", *sections])
+    return "\n".join([f"# {title(reports)}\n", f"{MADE}\n", *sections])
 
 
 def _section(name: str, report: Report) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stemweave.evaluation.reports.clips import Scene
+from stemweave.evaluation.reports.headings import title
 from stemweave.evaluation.reports.kinds import named_tables
 from stemweave.evaluation.reports.markup import Html, document, element, joined
 from stemweave.evaluation.reports.plots import plots
@@ -26,8 +27,8 @@ def page(reports: Mapping[str, Report], sounds: Mapping[str, Sequence[Scene]]) -
     ]
     links = [_links(anchor, name, tables[anchor]) for anchor, name in chapters.items()]
     contents = element("nav", {"aria-label": "Contents"}, element("ul", {}, *links))
-    title = f"Evaluation: {', '.join(reports)}"
-    return document(title, POLICY, element("main", {}, element("h1", {}, title), contents, *sections))
+    heading = title(reports)
+    return document(heading, POLICY, element("main", {}, element("h1", {}, heading), contents, *sections))
 
 
 def facts(report: Report) -> dict[str, str]:

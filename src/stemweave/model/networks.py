@@ -1,0 +1,57 @@
+"""The network of a configuration, in the one form that a model calls: stems, levels, mixture and whether it is given."""
+
+import torch
+from torch import Tensor, nn
+
+from stemweave.errors import ModelError
+from stemweave.model.config import ModelConfig
+from stemweave.nets.unet import StemUNet
+from stemweave.nets.unet1d import UNet1d, UNet1dConfig
+
+
+def network(config: ModelConfig) -> nn.Module:
+    """Joint over all stems, or one per stem. Raises ModelError where its size does not fit the stems."""
+    if config.joint:
+        return single(config, len(config.stems))
+    return PerStem([single(config, 1) for _ in config.stems])
+
+
+def single(config: ModelConfig, stems: int) -> nn.Module:
+    """One network over so many stems."""
+    net, expected = config.net, stems * config.channels
+    inputs = net.inputs if isinstance(net, UNet1dConfig) else net.stems * net.channels
+    if inputs != expected:
+        known = ", ".join(config.stems)
+        raise ModelError(f"{config.name}: its network takes {inputs} signals, expected {expected} for {known}")
+    return Unconditioned(UNet1d(net), config.sigma_data) if isinstance(net, UNet1dConfig) else StemUNet(net)
+
+
+class Unconditioned(nn.Module):
+    """A `UNet1d` over all stems' channels: one noise level for all of them, and nothing given."""
+
+    def __init__(self, net: UNet1d, sigma_data: float) -> None:
+        super().__init__()
+        self.net, self.sigma_data = net, sigma_data
+
+    def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:  # noqa: ARG002
+        """Shapes as `StemUNet.forward`; the first stem's level counts, `mixture` and `mixed` are ignored."""
+        time = 0.25 * (sigma[:, 0] * self.sigma_data).log()
+        kind = next(self.net.leave.parameters()).dtype
+        return self.net(x.flatten(1, 2).to(kind), time).view_as(x).to(x.dtype)
+
+
+class PerStem(nn.Module):
+    """One network per stem, each hearing only its own stem: the weakly supervised prior (2302.02257 §5.3, "ISDM").
+
+    No mixture and no given stems reach the experts, so what is known about one stem says nothing about another.
+    """
+
+    def __init__(self, experts: list[nn.Module]) -> None:
+        super().__init__()
+        self.experts = nn.ModuleList(experts)
+
+    def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:
+        """Shapes as `StemUNet.forward`; `mixture` and `mixed` are ignored."""
+        silent, never = torch.zeros_like(mixture), torch.zeros_like(mixed)
+        each = [net(x[:, n : n + 1], sigma[:, n : n + 1], silent, never) for n, net in enumerate(self.experts)]
+        return torch.cat(each, 1)

@@ -1,0 +1,136 @@
+"""SourceVAE, the codec of 2409.06190: one convolutional VAE for every stem, built as the Descript Audio Codec (2306.06546) is.
+
+The same function of the same weights as the published network, which keeps lengths of `hop * frames - lost` samples and returns
+less sound for others; this one keeps every length. Weight norm is folded into plain weights.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stemweave.errors import ModelError
+
+DILATIONS = (1, 3, 9)
+
+
+@dataclass(frozen=True)
+class SourceVAEConfig:
+    """Shape of a `SourceVAE`: channels double from `encoder_width`, and halve from `decoder_width`, at each stride."""
+
+    channels: int = 1
+    latent: int = 80
+    encoder_width: int = 64
+    decoder_width: int = 1536
+    strides: tuple[int, ...] = (2, 4, 5, 8)
+
+    def __post_init__(self) -> None:
+        if self.decoder_width % 2 ** len(self.strides):
+            raise ModelError(f"codec: decoder_width ({self.decoder_width}) must halve {len(self.strides)} times")
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return math.prod(self.strides)
+
+    @property
+    def lost(self) -> int:
+        """Samples by which the decoder's sound is shorter than `hop * frames`: at each odd stride it loses one."""
+        return reduce(lambda lost, stride: lost * stride + stride % 2, reversed(self.strides), 0)
+
+
+class SourceVAE(nn.Module):
+    """Sound to latents and back. Shapes: (batch, channels, samples) and (batch, latent, frames)."""
+
+    def __init__(self, config: SourceVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.encoder_width * 2**level for level in range(len(config.strides) + 1)]
+        self.encoder = nn.Sequential(
+            nn.Conv1d(config.channels, widths[0], 7, padding=3),
+            *(shorter(width, stride) for width, stride in zip(widths, config.strides, strict=False)),
+            Snake(widths[-1]),
+            nn.Conv1d(widths[-1], 2 * config.latent, 3, padding=1),
+        )
+        widths = [config.decoder_width // 2**level for level in range(len(config.strides) + 1)]
+        self.decoder = nn.Sequential(
+            nn.Conv1d(config.latent, widths[0], 7, padding=3),
+            *(longer(width, stride) for width, stride in zip(widths, reversed(config.strides), strict=False)),
+            Snake(widths[-1]),
+            nn.Conv1d(widths[-1], config.channels, 7, padding=3),
+        )
+
+    def frames(self, samples: int) -> int:
+        """How many frames stand for `samples` samples: enough for the decoder to return them all."""
+        return math.ceil((samples + self.config.lost) / self.config.hop)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The mean of the latents, on which diffusion works. Shape: (batch, channels, samples) → (batch, latent, frames)."""
+        return self.distribution(x)[0]
+
+    def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the latents given the sound, padded with silence at its end; both (batch, latent, frames).
+
+        Raises ModelError for sound without samples.
+        """
+        samples = x.shape[-1]
+        if not samples:
+            raise ModelError("codec: got no samples, expected at least one")
+        full = self.config.hop * self.frames(samples) - self.config.lost
+        mean, logvar = self.encoder(F.pad(x, (0, full - samples))).chunk(2, 1)
+        return mean, logvar.clamp(-30, 20)
+
+    def decode(self, z: Tensor, samples: int) -> Tensor:
+        """Sound of a length. Shape: (batch, latent, frames) → (batch, channels, samples).
+
+        Raises ModelError when the frames do not hold that many samples.
+        """
+        if self.frames(samples) > z.shape[-1]:
+            raise ModelError(f"codec: {samples} samples need {self.frames(samples)} frames, got {z.shape[-1]}")
+        sound: Tensor = self.decoder(z)
+        return sound[..., :samples]
+
+
+class Snake(nn.Module):
+    """x + sin²(αx)/α, with an α per channel (2006.08195 eq. 3). Shape: (batch, channels, time) → the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(1, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The published network's guard against α = 0 is part of the function."""
+        return x + (self.alpha * x).sin().square() / (self.alpha + 1e-9)
+
+
+class Residual(nn.Sequential):
+    """A dilated and a pointwise convolution, each after a Snake, added to what came. Shape: (batch, width, time) → the same."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__(
+            Snake(width),
+            nn.Conv1d(width, width, 7, dilation=dilation, padding=3 * dilation),
+            Snake(width),
+            nn.Conv1d(width, width, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any length."""
+        change: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+        return x + change
+
+
+def shorter(width: int, stride: int) -> nn.Sequential:
+    """Residuals, then a convolution to twice the channels and `1 / stride` of the time."""
+    residuals = (Residual(width, dilation) for dilation in DILATIONS)
+    return nn.Sequential(*residuals, Snake(width), nn.Conv1d(width, 2 * width, 2 * stride, stride, math.ceil(stride / 2)))
+
+
+def longer(width: int, stride: int) -> nn.Sequential:
+    """A convolution to half the channels and `stride` times the time (an odd stride loses one sample), then residuals."""
+    residuals = (Residual(width // 2, dilation) for dilation in DILATIONS)
+    lengthen = nn.ConvTranspose1d(width, width // 2, 2 * stride, stride, math.ceil(stride / 2))
+    return nn.Sequential(Snake(width), lengthen, *residuals)
