@@ -87,6 +87,7 @@ def _write(config: ModelConfig, files: Sequence[Path], output: Path, overwrite: 
     sizes = sum(map(work, files))
     with tqdm(desc="reading", total=sizes, unit="B", unit_scale=True, file=sys.stderr, delay=1.0) as bar:
         model = published.convert(config, files, bar.update)
+        bar.update(sizes - bar.n)  # archives hold a little that is not read
     complain(f"writing {output}")
     save(model, output, overwrite=overwrite, precision=torch.float32)
     parameters = sum(parameter.numel() for parameter in model.parameters())

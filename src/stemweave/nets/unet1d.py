@@ -134,10 +134,10 @@ class ResnetBlock(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Shape: x (batch, inner, time), condition (batch, condition) → (batch, outer, time)."""
-        hidden = self.conv1(F.silu(self.norm1(x)))
+        hidden = self.conv1(F.silu(self.norm1(x), inplace=True))
         scale, shift = self.film(condition).unsqueeze(-1).chunk(2, 1)
-        hidden = self.conv2(F.silu(torch.addcmul(shift, self.norm2(hidden), 1 + scale)))
-        return hidden + self.skip(x)
+        hidden = self.conv2(F.silu(torch.addcmul(shift, self.norm2(hidden), 1 + scale), inplace=True))
+        return hidden.add_(self.skip(x))
 
 
 class Attention(nn.Module):
