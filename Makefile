@@ -14,6 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --no-deps museval==0.4.1  # only its metrics are used: numpy and scipy do for them
+	$(BIN)/python -m pip install --quiet --no-deps audio-diffusion-pytorch==0.0.43  # only its U-Net is compared with
 	touch $(STAMP)
 
 test: lint types floors tests
