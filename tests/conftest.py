@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import torch
 
-from stemweave.adapters.names import unet1d
+from stemweave.adapters.names import expected, ours, source_vae, unet1d
 from stemweave.model.checkpoint import save
+from stemweave.model.codec import CodecConfig
 from stemweave.model.config import ModelConfig, Sampling, Settings
 from stemweave.model.model import Model
+from stemweave.nets.sourcevae import SourceVAE, SourceVAEConfig
 from stemweave.nets.unet import UNetConfig
 from stemweave.nets.unet1d import UNet1d, UNet1dConfig
 from stemweave.tasks.studio import Studio, load
@@ -49,6 +51,29 @@ PAPER = ModelConfig(
 """As the published models are: a `UNet1d` that hears nothing but noised stems, and songs at their own level."""
 
 
+CODEC = CodecConfig(
+    name="tiny-codec",
+    rate=22050,
+    net=SourceVAEConfig(latent=3, encoder_width=4, decoder_width=8, strides=(2, 5)),
+    mean=(0.1, -0.2, 0.0),
+    std=(0.5, 2.0, 1.0),
+)
+"""Ten samples to a frame, of which the last frame loses two."""
+
+LATENT = ModelConfig(
+    name="latent",
+    stems=TINY.stems,
+    rate=22050,
+    window=638,
+    net=UNet1dConfig(12, 32, (1, 2), (2,), (1,), (True,), heads=2, head_width=8, patch=4),
+    sigma_data=0.4,
+    codec=CODEC,
+    mixture_level=0.0,
+    settings=PAPER.settings,
+)
+"""A model over latents of that codec; its window is 64 frames."""
+
+
 @pytest.fixture(scope="session")
 def tiny_model() -> Model:
     """An untrained joint model of four stems; its answers are neither silent nor good."""
@@ -64,6 +89,13 @@ def paper_model() -> Model:
     """An untrained model of the published kind."""
     torch.manual_seed(0)
     return Model(PAPER).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def latent_model() -> Model:
+    """An untrained model over an untrained codec's latents."""
+    torch.manual_seed(0)
+    return Model(LATENT).eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="session")
@@ -108,11 +140,11 @@ def small_unet() -> UNet1dConfig:
 
 @pytest.fixture(scope="session")
 def publish() -> Callable[..., UNet1d]:
-    """Write a small U-Net as its authors write theirs: publish(path, inputs, seed, what else the file holds) → the net."""
+    """Write a small U-Net as its authors do: publish(path, inputs, seed, blocks, what else the file holds) → the net."""
 
-    def write(path: Path, inputs: int = 4, seed: int = 0, **more: Any) -> UNet1d:
+    def write(path: Path, inputs: int = 4, seed: int = 0, blocks: tuple[int, ...] = (1,), **more: Any) -> UNet1d:
         torch.manual_seed(seed)
-        net = UNet1d(UNet1dConfig(**{**vars(SMALL), "inputs": inputs}))
+        net = UNet1d(dataclasses.replace(SMALL, inputs=inputs, blocks=blocks))
         state = {
             known: value.reshape(shape)
             for name, value in net.state_dict().items()
@@ -123,6 +155,22 @@ def publish() -> Callable[..., UNet1d]:
         with foreign("audio_diffusion_pytorch.diffusion", "LogNormalDistribution") as law:
             made_with = {**HYPER_PARAMETERS, "in_channels": inputs, "diffusion_sigma_distribution": law}
             torch.save({"epoch": 3, "global_step": 40, "state_dict": twice, "hyper_parameters": made_with} | more, path)
+        return net
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def publish_codec() -> Callable[..., SourceVAE]:
+    """Write a small codec as its authors write theirs: publish_codec(path, its shape, seed) → the codec, weight norm folded."""
+
+    def write(path: Path, config: SourceVAEConfig = CODEC.net, seed: int = 0) -> SourceVAE:
+        torch.manual_seed(seed)
+        net = SourceVAE(config)
+        tensors = {name: 0.3 * torch.randn(shape) for name, shape in expected(net, source_vae).items()}
+        net.load_state_dict(ours(net, source_vae, tensors, str(path)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"generator": tensors}, path)
         return net
 
     return write

@@ -28,7 +28,7 @@ def test_no_arguments_show_the_help(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "verb", ["generate", "accompany", "separate", "models", "env", "render", "preprocess", "evaluate", "demo"]
+    "verb", ["generate", "accompany", "separate", "models", "convert", "env", "render", "preprocess", "evaluate", "demo"]
 )
 def test_every_verb_has_a_help(verb, capsys):
     assert main([verb, "--help"]) == 0

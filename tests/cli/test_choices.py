@@ -52,6 +52,11 @@ def test_embeddings_are_of_the_windows_that_each_question_needs():
     (plain, levelled), _ = available(EMBEDDINGS, ["log-mel", "log-mel-levelled"], "--embedding")
     assert isinstance(levelled, Levelled)
     assert plain == levelled.embedding
+    (levelled,), skipped = available(
+        EMBEDDINGS, ["clap-levelled:nowhere", "vggish-levelled:none", "log-mel-levelled"], "--embedding"
+    )
+    assert levelled.name == "log-mel statistics at -23 LUFS"
+    assert set(skipped) == {"clap-levelled", "vggish-levelled"}
     (picture,), _ = available(LIKENESSES, ["log-mel"], "--likeness")
     assert picture == LogMelPicture(4.0, 1.0)
     with pytest.raises(UsageError, match="--likeness is 'vggish', expected one of log-mel, clap"):

@@ -3,10 +3,12 @@ import json
 import numpy as np
 import pytest
 import soundfile
+import torch
 from typer.testing import CliRunner
 
 from stemweave.cli.evaluate import app
-from stemweave.errors import DataError, UsageError
+from stemweave.errors import DataError, ModelError, UsageError
+from stemweave.model.checkpoint import digest, save
 
 STEMS = ("bass", "piano")
 
@@ -43,6 +45,25 @@ def test_more_bits_keep_more(run, tmp_path):
     assert rate[high]["mean"]["value"] > rate[low]["mean"]["value"]
     assert (fidelity[low]["bass"]["n"], fidelity[low]["piano"]["n"]) == (1, 2)  # one bass is silent
     assert "n = 1 too small" in result.stdout
+
+
+def test_a_trained_codec_beside_them(run, latent_model, tmp_path):
+    save(latent_model.codec, tmp_path / "mine", precision=torch.float32)
+    place = tmp_path / "codec.json"
+    result = run("--codecs", "opus:24", "--codec", tmp_path / "mine", "--json", place)
+    assert result.exit_code == 0
+    report = json.loads(place.read_text())
+    rates = {row["name"]: row["cells"][-1]["value"] for row in report["tables"][2]["rows"]}
+    assert rates["tiny-codec (float32 latents)"] == pytest.approx(3 * 32 * 2205 / 1000, rel=0.01)
+    assert list(rates) == ["Opus 24 kbit/s", "tiny-codec (float32 latents)"]
+    assert report["codecs"] == {"mine": digest(tmp_path / "mine")}
+
+
+def test_refuses_what_is_no_trained_codec(run, tiny_folder, tmp_path):
+    with pytest.raises(ModelError, match="is a model, expected a codec alone"):
+        run("--codec", tiny_folder)
+    with pytest.raises(ModelError, match="unknown model"):
+        run("--codec", tmp_path / "none")
 
 
 @pytest.mark.parametrize(("codecs", "message"), [("tape:3", "--codecs"), ("opus", "no number"), ("opus:1", "Opus")])

@@ -108,20 +108,22 @@ def test_beats_are_told_by_each_of_those_asked_that_is_there(found):
 def test_copies_of_training_songs_are_told(tmp_path):
     real, learnt, made = (
         write(tmp_path / "real", 8, first=54),
-        write(tmp_path / "learnt", 3, first=50),
+        write(tmp_path / "learnt", 9, first=62),
         write(tmp_path / "made", 7, first=42),
     )
-    shutil.copytree(learnt / "Track00051", made / "copied")
+    shutil.copytree(learnt / "Track00063", made / "copied")
     result = run("--made", made, "--data", real, "--embedding", "log-mel", "--beats", "composer", "--training", learnt,
                  "--likeness", "log-mel,clap", "--json", tmp_path / "report.json")  # fmt: skip
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["training"]["songs"] == 3
+    assert report["training"]["songs"] == 9
+    floor = by_row(report["tables"][0])["training songs"]
+    assert (floor["KAD × 100"]["status"], floor["KAD × 100"]["n"]) == ("ok", 8)  # no more than there are in --data
     assert "log-mel picture" in report["embeddings"]
     assert "skipped clap" in result.stderr
     near, waves = map(by_row, report["tables"][-2:])
     assert near["generated"]["0.1 % of windows"]["value"] < 0.02 < near["held-out"]["0.1 % of windows"]["value"]
     assert near["generated"]["verdict"]["value"] == "no nearer than held-out songs"  # one copy is no alarm, but is listed
-    assert waves["generated copied from 0 s, like Track00051 from 0.00 s"]["mixture"]["value"] > 0.999
+    assert waves["generated copied from 0 s, like Track00063 from 0.00 s"]["mixture"]["value"] > 0.999
 
 
 def test_refusals(tmp_path):

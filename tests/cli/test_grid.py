@@ -101,6 +101,31 @@ def test_another_runs_journal_is_left_alone(run, tmp_path):
     assert place.with_suffix(".journal").read_text() == "{}\n"
 
 
+def test_runs_on_other_splits_or_songs_do_not_go_on_in_the_same_journal(run, tmp_path, monkeypatch):
+    """Two splits hold a song of one name; what was stopped on one of them is not taken for the other's."""
+    monkeypatch.setattr(Journal, "close", lambda journal: None)
+    for split, number in (("test-a", 0), ("test-b", 1)):
+        shutil.copytree(tmp_path / "songs" / f"Track{number:05d}", tmp_path / "parts" / split / "Track00000")
+    data = ("--data", tmp_path / "parts", "--vary", "steps=1", "--rows", "direct", "--overwrite")
+    run(*data, "--split", "test-a", "--json", tmp_path / "grid.json")
+    before = (tmp_path / "grid.journal").read_text()
+    for others in (("--split", "test-b"), ()):
+        with pytest.raises(DataError, match=r"grid\.journal holds another run's results"):
+            run(*data, *others, "--json", tmp_path / "grid.json")
+    assert (tmp_path / "grid.journal").read_text() == before
+    run(*data, "--json", tmp_path / "both.json")
+    keys = [json.loads(line)["key"] for line in (tmp_path / "both.journal").read_text().splitlines()[1:]]
+    assert keys == ["steps 1 | test-a/Track00000", "steps 1 | test-b/Track00000"]
+    (table,) = json.loads((tmp_path / "both.json").read_text())["tables"]
+    assert table["rows"][0]["cells"][0]["n"] == 2
+
+
+def test_the_journal_does_not_take_the_reports_name(run, tmp_path):
+    with pytest.raises(UsageError, match=r"--json is .*grid\.journal, which is where begun work is kept: give another name"):
+        run("--vary", "steps=1", "--json", tmp_path / "grid.journal", "--songs", 1)
+    assert not (tmp_path / "grid.journal").exists()
+
+
 HEAD = (
     '{"data": {"folder": "songs", "sha256": "#", "songs": 1, "splits": [""]}, "device": "cpu", '
     '"model": {"config_sha256": "#", "name": "tiny", "sha256": "#"}, "precision": "float32", "rows": ["direct", "masked"], '

@@ -2,6 +2,7 @@ import json
 
 from stemweave.cli import models
 from stemweave.cli.app import main
+from stemweave.model.checkpoint import save
 
 
 def test_list_and_info_of_a_model(tiny_folder, monkeypatch, capsys):
@@ -13,10 +14,21 @@ def test_list_and_info_of_a_model(tiny_folder, monkeypatch, capsys):
     assert (listed["name"], listed["stems"], listed["rate"]) == ("tiny", ["bass", "drums", "guitar", "piano"], 22050)
     assert main(["models", "info", str(tiny_folder), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["separate"]["steps"] == 2
+    assert facts["settings"]["learned"]["steps"] == 2
     assert len(facts["sha256"]) == 64
     assert main(["models", "info", str(tiny_folder)]) == 0
     assert "sigma_max 2.0" in capsys.readouterr().out
+
+
+def test_info_of_a_codec(latent_model, tmp_path, capsys):
+    save(latent_model.codec, tmp_path / "codec")
+    assert main(["models", "info", str(tmp_path / "codec"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert [facts[key] for key in ("name", "latents", "hop", "rate", "channels", "linear")] == [
+        "tiny-codec", 3, 10, 22050, 1, False,
+    ]  # fmt: skip
+    assert len(facts["sha256"]) == 64
+    assert "stems" not in facts
 
 
 def test_no_models_and_unknown_ones(monkeypatch, capsys):

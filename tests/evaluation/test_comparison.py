@@ -92,6 +92,12 @@ def test_few_songs_are_tested_exactly():
     assert sign_flip_test(differences, seed=1) == sign_flip_test(differences, seed=2)
 
 
+def test_beyond_ten_thousand_ways_to_flip_signs_they_are_drawn():
+    differences = drawn(5, 14, mean=0.3)
+    assert sign_flip_test(differences[:13], seed=1) == sign_flip_test(differences[:13], seed=2)
+    assert sign_flip_test(differences, seed=1) != sign_flip_test(differences, seed=2)
+
+
 def test_all_signs_alike_are_as_rare_as_two_in_all():
     for songs in (1, 4, 6, 13):
         assert sign_flip_test(np.arange(1.0, songs + 1)) == 2 / 2**songs

@@ -29,6 +29,7 @@ def test_the_interval_is_the_percentile_bootstrap_of_songs():
     assert figure.high == pytest.approx(expected.confidence_interval.high, abs=0.03)
     assert figure == song_means(values[:, None], seed=3)[0]
     assert figure != song_means(values[:, None], seed=4)[0]
+    assert figure == song_means(values[:, None], seed=3, resamples=10_000)[0]
 
 
 def test_windows_of_one_song_stay_together():

@@ -12,8 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from stemweave.errors import ModelError, OutputError
 from stemweave.model import checkpoint
+from stemweave.model.codec import Codec
 from stemweave.model.config import ModelConfig, Sampling, Settings
 from stemweave.model.model import Model
+from stemweave.tasks.studio import load
 
 
 @pytest.fixture(name="copy")
@@ -150,3 +152,56 @@ def test_digest_is_of_the_weights(tiny_folder: Path, copy: Path) -> None:
     path = copy / checkpoint.WEIGHTS
     path.write_bytes(path.read_bytes() + b"x")
     assert checkpoint.digest(tiny_folder) != checkpoint.digest(copy)
+
+
+@pytest.fixture(name="codec_folder")
+def make_codec_folder(latent_model: Model, tmp_path: Path) -> Path:
+    assert isinstance(latent_model.codec, Codec)
+    checkpoint.save(latent_model.codec, tmp_path / "codec", precision=torch.float32)
+    return tmp_path / "codec"
+
+
+def test_a_codec_is_a_folder_too(latent_model: Model, codec_folder: Path) -> None:
+    back = checkpoint.load_codec(codec_folder)
+    assert isinstance(latent_model.codec, Codec)
+    assert back.config == latent_model.codec.config
+    assert not any(parameter.requires_grad for parameter in back.parameters())
+    audio = torch.randn(1, 4, 1, 55)
+    assert torch.equal(back.encode(audio), latent_model.codec.encode(audio))
+    assert "at 22050 Hz: 3 latents for every 10 samples" in (codec_folder / checkpoint.CARD).read_text()
+    with pytest.raises(OutputError, match="exists already"):
+        checkpoint.save(back, codec_folder)
+
+
+def test_a_model_holds_its_codec(latent_model: Model, codec_folder: Path, tmp_path: Path) -> None:
+    checkpoint.save(latent_model, tmp_path / "model", precision=torch.float32)
+    back = checkpoint.load(tmp_path / "model")
+    assert back.config == latent_model.config
+    assert all(torch.equal(value, back.state_dict()[name]) for name, value in latent_model.state_dict().items())
+    tensors, alone = load_file(tmp_path / "model" / checkpoint.WEIGHTS), load_file(codec_folder / checkpoint.WEIGHTS)
+    assert {name.removeprefix("codec.") for name in tensors if name.startswith("codec.")} == alone.keys()
+    assert "piano as latents of tiny-codec at 22050 Hz" in (tmp_path / "model" / checkpoint.CARD).read_text()
+
+
+def test_a_codec_is_no_model_and_a_model_no_codec(codec_folder: Path, copy: Path) -> None:
+    with pytest.raises(ModelError, match="codec is a codec alone, expected a model") as caught:
+        load(codec_folder)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match="copy is a model, expected a codec alone"):
+        checkpoint.load_codec(copy)
+
+
+def test_damaged_codecs(codec_folder: Path) -> None:
+    path = codec_folder / checkpoint.CONFIG
+    whole = path.read_text()
+    path.write_text(whole.replace('"latent": 3', '"latent": 4'))
+    with pytest.raises(ModelError, match="got 3 values of mean, expected 4"):
+        checkpoint.load_codec(codec_folder)
+    path.write_text(whole.replace('"encoder_width": 4', '"encoder_width": 8'))
+    with pytest.raises(ModelError, match="tensors differ"):
+        checkpoint.load_codec(codec_folder)
+    path.write_text(whole)
+    weights = codec_folder / checkpoint.WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(ModelError, match="not a whole safetensors file"):
+        checkpoint.load_codec(codec_folder)

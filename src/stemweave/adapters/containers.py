@@ -44,6 +44,12 @@ class Container:
     steps: int
 
 
+def came_from(trained_on: str, *containers: Container) -> str:
+    """On what a model was trained, and which files it was converted from."""
+    sources = ", ".join(f"{container.path.name} (sha256 {container.sha256})" for container in containers)
+    return f"{trained_on}; converted from {sources}"
+
+
 def work(path: Path) -> int:
     """How many bytes `lightning` or `generator` will tell its `watch`. Raises ModelError where there is no file."""
     if not path.exists():
@@ -163,11 +169,20 @@ def reason(error: Exception) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
+HOMES: Mapping[str, str] = {
+    "state_dict": "a network's file: `stemweave convert msldm` takes it before the codec, other verbs alone",
+    "generator": "a codec's file: `stemweave convert msldm` takes it after the network's file, `convert sourcevae` alone",
+}
+"""Where published files hold their tensors, and what such a file is."""
+
+
 def tensors_in(content: Mapping[str, Any], key: str, path: Path) -> dict[str, Tensor]:
     """The tensors under a key. Raises ModelError where there is something else."""
     state = content.get(key)
     if not isinstance(state, Mapping) or not state:
-        raise ModelError(f"{path} holds no {key!r}; found {', '.join(map(str, list(content)[:6])) or 'nothing'}")
+        found = ", ".join(map(str, list(content)[:6])) or "nothing"
+        hint = next((f"; it is {kind}" for home, kind in HOMES.items() if home in content and home != key), "")
+        raise ModelError(f"{path} holds no {key!r}; found {found}{hint}")
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or not value.is_floating_point():
             raise ModelError(f"{path}: expected {name} to be a tensor of real numbers, found {type(value).__name__}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from stemweave.adapters.containers import Container, Watch, lightning
+from stemweave.adapters.containers import Container, Watch, came_from, lightning
 from stemweave.adapters.unets import state_of
 from stemweave.errors import ModelError
 from stemweave.model.config import ModelConfig, Sampling, Settings
@@ -36,12 +36,12 @@ MSDM = ModelConfig(
     net=unet1d.MSDM,
     sigma_data=0.2,
     levels=(0.0265,) * 4,
-    mixture_level=0.053,
+    mixture_level=0.0,
     settings=PUBLISHED,
     best=PUBLISHED,
     trained_on="Slakh2100, by the authors of arXiv 2302.02257",
 )
-"""One network over four stems. Levels: the waveforms' standard deviation in MSLDM's code, and twice that for four stems."""
+"""One network over four stems, songs at their own level. Levels: the waveforms' standard deviation in MSLDM's code."""
 
 WEAK = replace(PUBLISHED, dirac=replace(SEPARATE, churn=40.0))
 ISDM = replace(MSDM, name="isdm", net=unet1d.ISDM, joint=False, settings=WEAK, best=WEAK)
@@ -73,9 +73,8 @@ def convert(config: ModelConfig, files: Sequence[Path], watch: Watch = int) -> M
             raise ModelError(f"{twin.path} and {path} hold the same; expected one file for each stem")
         net.load_state_dict(state_of(container, net, config.sigma_data), assign=True)
         containers.append(container)
-    sources = ", ".join(f"{container.path.name} (sha256 {container.sha256})" for container in containers)
     steps = max(container.steps for container in containers)
-    model.config = replace(config, trained_on=f"{config.trained_on}; converted from {sources}", steps_trained=steps)
+    model.config = replace(config, trained_on=came_from(config.trained_on, *containers), steps_trained=steps)
     return model
 
 

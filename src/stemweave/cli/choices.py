@@ -37,7 +37,9 @@ EMBEDDINGS: Choices[Embedding] = {
     "log-mel": lambda _: LogMelStatistics(),
     "log-mel-levelled": lambda _: Levelled(LogMelStatistics()),
     "clap": lambda source: clap(source or MUSIC),
+    "clap-levelled": lambda source: Levelled(clap(source or MUSIC)),
     "vggish": vggish,
+    "vggish-levelled": lambda file: Levelled(vggish(file)),
 }
 LIKENESSES: Choices[Embedding] = {
     "log-mel": lambda _: LogMelPicture(SECONDS, HOP),

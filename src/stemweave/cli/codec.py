@@ -11,7 +11,9 @@ from stemweave.errors import UsageError
 from stemweave.evaluation.measures.codec import Codec
 from stemweave.evaluation.protocols.coding import measure, tables
 from stemweave.evaluation.protocols.filecodec import Mp3, Opus, Vorbis
+from stemweave.evaluation.protocols.learnedcodec import Learned
 from stemweave.evaluation.reports import report as reports
+from stemweave.model.checkpoint import digest, find, load_codec
 
 CODECS: Mapping[str, Callable[[float], Codec]] = {"opus": Opus, "mp3": Mp3, "vorbis": Vorbis}
 
@@ -21,6 +23,9 @@ def codec(
     codecs: Annotated[
         str, typer.Option("--codecs", help="Codecs and their rates in kbit/s: opus:24, mp3:64; vorbis:0.3 has a quality.")
     ] = "opus:24,opus:64",
+    learned: Annotated[
+        list[str], typer.Option("--codec", help="A trained codec beside them, by its folder or hub id; may be repeated.")
+    ] = [],  # noqa: B006 (Typer copies it)
     split: measuring.Split = "",
     songs: measuring.Songs = None,
     stems: Annotated[str, typer.Option("--stems", help="The stems to send through.")] = "bass,drums,guitar,piano",
@@ -31,10 +36,12 @@ def codec(
     """Send single stems through codecs, and measure what comes back: SI-SDR, mel distance, and the rate they really need."""
     names = stem_names(stems, "--stems") or ()
     measuring.above_zero("--seconds", seconds)
-    chosen = [_codec(word) for word in stem_names(codecs, "--codecs") or ()]
+    places = [find(name) for name in learned]
+    chosen = [_codec(word) for word in stem_names(codecs, "--codecs") or ()] + [Learned(load_codec(place)) for place in places]
     reports.free(json_file, overwrite)
     corpus = measuring.corpus(data, split, songs, names)
-    about = {"data": measuring.about_songs(corpus, names), "stems": list(names), "seconds": seconds}
+    weights = {place.name: digest(place) for place in places}
+    about = {"data": measuring.about_songs(corpus, names), "stems": list(names), "seconds": seconds, "codecs": weights}
     work = measure(list(corpus), names, chosen, seconds)
     found = tables(list(measuring.watched(work, len(corpus) * len(chosen), "song")), names)
     measuring.deliver("codec", about, found, json_file)

@@ -1,7 +1,7 @@
 """``stemweave convert``: model folders from the files that the papers' authors published."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +10,14 @@ import torch
 import typer
 from tqdm import tqdm
 
-from stemweave.adapters import msdm as published
-from stemweave.adapters.containers import work
+from stemweave.adapters import msdm as waves
+from stemweave.adapters import msldm as latents
+from stemweave.adapters.containers import Watch, work
 from stemweave.cli.app import complain
 from stemweave.errors import OutputError, UsageError
 from stemweave.model.checkpoint import CONFIG, save
-from stemweave.model.config import ModelConfig
+from stemweave.model.codec import Codec
+from stemweave.model.model import Model
 
 app = typer.Typer(help="Make models from the papers' published files.", no_args_is_help=True)
 
@@ -35,7 +37,8 @@ def msdm(
     overwrite: Overwrite = False,
 ) -> None:
     """The joint model of 2302.02257: bass, drums, guitar and piano."""
-    _write(published.MSDM, [file], output, overwrite)
+    config = replace(waves.MSDM, name=_name(output))
+    _write(lambda watch: waves.convert(config, [file], watch), [file], output, overwrite)
 
 
 @app.command()
@@ -51,7 +54,38 @@ def isdm(
     overwrite: Overwrite = False,
 ) -> None:
     """The one-stem models of 2302.02257, as one model that hears each stem alone."""
-    _write(published.ISDM, by_stem(files, published.ISDM.stems), output, overwrite)
+    config = replace(waves.ISDM, name=_name(output))
+    paths = by_stem(files, config.stems)
+    _write(lambda watch: waves.convert(config, paths, watch), paths, output, overwrite)
+
+
+@app.command()
+def msldm(
+    file: Annotated[Path, typer.Argument(help="msldm.ckpt or msldm_large.ckpt.", show_default=False)],
+    codec: Annotated[Path, typer.Argument(help="sourcevae_ckpt, or the folder it was converted to.", show_default=False)],
+    output: Output,
+    overwrite: Overwrite = False,
+) -> None:
+    """A model of 2409.06190 with its codec: bass, drums, guitar and piano, generated and accompanied as latents."""
+    if file.is_dir() and codec.is_file():
+        raise UsageError(f"{file} is a folder: expected the network's file first, then the codec")
+    sizes = [replace(size, name=_name(output)) for size in (latents.MSLDM, latents.MSLDM_LARGE)]
+
+    def make(watch: Watch) -> Model:
+        return latents.convert(file, latents.codec_of(codec, latents.SOURCE_VAE, watch), sizes, watch)
+
+    _write(make, [file, codec], output, overwrite)
+
+
+@app.command()
+def sourcevae(
+    file: Annotated[Path, typer.Argument(help="sourcevae_ckpt.", show_default=False)],
+    output: Output,
+    overwrite: Overwrite = False,
+) -> None:
+    """The codec of 2409.06190 alone, to be used by models and measured by `evaluate codec`."""
+    config = replace(latents.SOURCE_VAE, name=_name(output))
+    _write(lambda watch: latents.convert_codec(file, config, watch), [file], output, overwrite)
 
 
 def by_stem(texts: Sequence[str], stems: Sequence[str]) -> list[Path]:
@@ -81,14 +115,24 @@ def _free(output: Path, overwrite: bool, files: Sequence[Path]) -> None:
         raise OutputError(f"{output} exists and is no model: use another --output")
 
 
-def _write(config: ModelConfig, files: Sequence[Path], output: Path, overwrite: bool) -> None:
-    _free(output, overwrite, files)
-    config = replace(config, name=output.absolute().name)
-    sizes = sum(map(work, files))
+def _name(output: Path) -> str:
+    return output.absolute().name
+
+
+def _write(make: Callable[[Watch], Model | Codec], sources: Sequence[Path], output: Path, overwrite: bool) -> None:
+    """Make a model or codec from files, or from folders made of them, and write it."""
+    _free(output, overwrite, sources)
+    sizes = sum(work(path) for path in sources if not (path / CONFIG).is_file())
     with tqdm(desc="reading", total=sizes, unit="B", unit_scale=True, file=sys.stderr, delay=1.0) as bar:
-        model = published.convert(config, files, bar.update)
+        made = make(bar.update)
         bar.update(sizes - bar.n)  # archives hold a little that is not read
     complain(f"writing {output}")
-    save(model, output, overwrite=overwrite, precision=torch.float32)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    typer.echo(f"{output}: {', '.join(config.stems)} at {config.rate} Hz, {parameters} parameters")
+    save(made, output, overwrite=overwrite, precision=torch.float32)
+    parameters = sum(parameter.numel() for parameter in made.parameters())
+    typer.echo(f"{output}: {_contents(made)} at {made.config.rate} Hz, {parameters} parameters")
+
+
+def _contents(made: Model | Codec) -> str:
+    if isinstance(made, Codec):
+        return f"{made.channels} latents for every {made.hop} samples"
+    return ", ".join(made.config.stems)

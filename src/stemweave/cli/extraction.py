@@ -11,7 +11,6 @@ from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import known_stems
 from stemweave.evaluation.protocols.extraction import by_stem, cases, measure, tables
 from stemweave.evaluation.reports import report as reports
-from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 from stemweave.tasks.sampler import Sampler
@@ -61,7 +60,7 @@ def extraction(
     about = measuring.about(studio, corpus, studio.stems) | {
         "prompts": list(asked), "absent": list(removed), **told(settings), "sampling": asdict(used), "seeds": all_seeds,
     }  # fmt: skip
-    journal, tracks = Journal(json_file.with_suffix(".journal"), about), list(corpus)
+    journal, tracks = measuring.begun(json_file, about), list(corpus)
     plan = [case for track in tracks for case in cases(track, asked, removed)]
     extract = by_stem(studio.model, Separation(rule, Sampler.of(used)))
     for _ in measuring.watched(measure(plan, studio.stems, extract, all_seeds, journal), len(plan)):

@@ -38,8 +38,8 @@ def generation(
     embedding: Annotated[
         str,
         typer.Option(
-            help="What sounds are compared by: log-mel and log-mel-levelled need nothing; clap:FOLDER and vggish:FILE need "
-            "weights that you have."
+            help="What sounds are compared by: log-mel needs nothing; clap:FOLDER and vggish:FILE need weights that you have; "
+            "each again as log-mel-levelled, and so on, where all sounds are brought to -23 LUFS."
         ),
     ] = "log-mel,log-mel-levelled",
     beats: BeatNames = "pulse",
@@ -52,7 +52,8 @@ def generation(
 ) -> None:
     """Compare generated bands with real songs: how they sound, silent and noisy stems, whether stems belong together.
 
-    With --training, also whether they are nearer to training songs than --data is, which training must not have seen.
+    With --training, also whether they are nearer to training songs than --data is, which training must not have seen, and
+    how far as many training songs are from --data.
     """
     names = stem_names(stems, "--stems") or ()
     measuring.above_zero("--seconds", seconds)
@@ -67,6 +68,7 @@ def generation(
     bands, real = measuring.corpus(made, "", None, names), measuring.corpus(data, split, songs, names)
     learnt = measuring.corpus(training, "", None, names) if training else None
     generated, originals = (_excerpts(found, names, seconds, each) for found in (bands, real))
+    as_many = _excerpts(learnt[: len(real)], names, seconds, each) if learnt else []
     about = {
         "made": measuring.about_songs(bands, names),
         "data": measuring.about_songs(real, names),
@@ -80,7 +82,7 @@ def generation(
         "embeddings": {one.name: settings_hash(one) for one in (*embeddings, *likenesses)},
         "skipped": no_embedding | no_beats | no_likeness,
     }
-    work = tables(generated, originals, embeddings, tellers, grid, first)
+    work = tables(generated, originals, embeddings, tellers, grid, first, as_many)
     found = list(measuring.watched(work, len(embeddings) + 2 + 2 * len(tellers), "table"))
     if learnt:
         found += [table for one in likenesses for table in _memorised(bands, real, learnt, names, one, first)]

@@ -15,7 +15,6 @@ from stemweave.errors import UsageError
 from stemweave.evaluation.protocols.grid import Group, style, tables
 from stemweave.evaluation.protocols.pieces import Setting, measure, pieces
 from stemweave.evaluation.reports import report as reports
-from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.separate import Share, direct, masked
 
@@ -88,7 +87,7 @@ def compare(
 ) -> None:  # fmt: skip
     """Separate every song in every setting, with a journal beside the report until that is written."""
     work = pieces(list(corpus), settings)
-    journal = Journal(json_file.with_suffix(".journal"), about)
+    journal = measuring.begun(json_file, about)
     for _ in measuring.watched(measure(work, stems, seeds, journal), len(work), "separation"):
         pass
     measuring.deliver(kind, about, tables(settings, work, stems, journal, groups), json_file)

@@ -4,7 +4,9 @@ import dataclasses
 import hashlib
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +14,11 @@ import typer
 from tqdm import tqdm
 
 from stemweave.data.layouts import Corpus, open_corpus
-from stemweave.errors import UsageError
+from stemweave.data.tracks import Track
+from stemweave.errors import DataError, UsageError
 from stemweave.evaluation.protocols.separation import corpus_hash
 from stemweave.evaluation.reports import report as reports
+from stemweave.evaluation.reports.journal import Journal
 from stemweave.evaluation.reports.tables import Table, markdown
 from stemweave.model.checkpoint import CONFIG, digest
 from stemweave.tasks.studio import Studio
@@ -24,6 +28,9 @@ Split = Annotated[str, typer.Option("--split", help="Only this part of the data,
 Songs = Annotated[int | None, typer.Option("--songs", help="Only the first so many songs. (default: all)")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report to this file.")]
 Seed = Annotated[int, typer.Option("--seed", help="The first seed; the next ones count up from it.")]
+
+Entry = tuple[str, str, Callable[[], Track]]
+"""(id, split, read the track), as a corpus has them."""
 
 
 def above_zero(option: str, number: float) -> None:
@@ -41,12 +48,36 @@ def seeds(first: int, count: int) -> list[int]:
 
 
 def corpus(data: Path, split: str, songs: int | None, stems: Sequence[str]) -> Corpus:
-    """The songs asked for; raises UsageError or DataError where there are none."""
+    """The songs asked for, each of a name of its own; raises UsageError or DataError where there are none."""
     if songs is not None:
         above_zero("--songs", songs)
     whole = open_corpus(data, stems)
     chosen: Corpus = (whole.split(split) if split else whole)[:songs]
-    return chosen
+    return Corpus(chosen.root, tuple(_told_apart(chosen)))
+
+
+def _told_apart(songs: Corpus) -> Iterator[Entry]:
+    """Figures are kept by song: those of one name in several splits are called by their split as well.
+
+    Raises DataError for two of one name in one split.
+    """
+    often, within = Counter(name for name, _, _ in songs.entries), Counter(entry[:2] for entry in songs.entries)
+    if twice := [name for (name, _), count in within.items() if count > 1]:
+        raise DataError(f"{songs.root} holds several songs called {twice[0]!r}: give each a name of its own")
+    for name, split, read in songs.entries:
+        yield (name, split, read) if often[name] == 1 else (f"{split}/{name}", split, partial(_called, f"{split}/{name}", read))
+
+
+def _called(name: str, read: Callable[[], Track]) -> Track:
+    return dataclasses.replace(read(), id=name)
+
+
+def begun(json_file: Path, about: Mapping[str, Any]) -> Journal:
+    """What was measured so far, beside the report; raises UsageError where the report is to have that name."""
+    path = json_file.with_suffix(".journal")
+    if path == json_file:
+        raise UsageError(f"--json is {json_file}, which is where begun work is kept: give another name, such as report.json")
+    return Journal(path, about)
 
 
 def watched(work: Any, total: int, unit: str = "song") -> Any:

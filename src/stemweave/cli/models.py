@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stemweave.model.checkpoint import WEIGHTS, digest, embedded, find, read_config
+from stemweave.model.checkpoint import WEIGHTS, digest, embedded, find, read_any
+from stemweave.model.config import ModelConfig
 
 app = typer.Typer(help="Show the models that are installed.", no_args_is_help=False)
 
@@ -30,9 +31,9 @@ def info(
     name: Annotated[str, typer.Argument(help="A model by name, folder or hub id (which is fetched).")] = "band",
     as_json: Json = False,
 ) -> None:
-    """Show what one model is: stems, rate, settings, training data, licence."""
+    """Show what one model, or codec alone, is: stems, rate, settings, training data, licence."""
     folder = find(name)
-    facts = {**_summary(folder), "sha256": digest(folder), **dataclasses.asdict(read_config(folder))}
+    facts = {**_summary(folder), "sha256": digest(folder), **dataclasses.asdict(read_any(folder))}
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
@@ -41,13 +42,16 @@ def info(
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    config = read_config(folder)
+    config = read_any(folder)
+    what = (
+        {"stems": list(config.stems), "rate": config.rate, "channels": config.channels}
+        if isinstance(config, ModelConfig)
+        else {"latents": config.net.latent, "hop": config.net.hop, "rate": config.rate, "channels": config.net.channels}
+    )
     return {
         "name": config.name,
         "folder": str(folder),
-        "stems": list(config.stems),
-        "rate": config.rate,
-        "channels": config.channels,
+        **what,
         "megabytes": round((folder / WEIGHTS).stat().st_size / 1e6, 1),
         "trained_on": config.trained_on,
         "licence": config.licence,

@@ -57,7 +57,13 @@ class Noise:
             for place, stem in enumerate(numbers):
                 for channel in range(channels):
                     _fill(out[item, place, channel], (seed, stem, draw, channel), offset)
-        return torch.from_numpy(out).to(self.device, self.dtype)
+        return brought(torch.from_numpy(out), torch.device(self.device)).to(self.dtype)
+
+
+def brought(made: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on another device, without waiting for the copy."""
+    source = made.pin_memory() if device.type == "cuda" else made
+    return source.to(device, non_blocking=True)
 
 
 def by_level(source: NoiseSource, sigma: Tensor, shape: tuple[int, ...]) -> Tensor:

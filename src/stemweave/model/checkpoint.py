@@ -1,10 +1,14 @@
-"""A model as a folder: `config.json`, `model.safetensors`, `README.md`. Nothing in it is executed when it is loaded."""
+"""A model as a folder: `config.json`, `model.safetensors`, `README.md`; a codec alone as well.
+
+Nothing in it is executed when it is loaded.
+"""
 
 import dataclasses
 import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -13,9 +17,11 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from stemweave.errors import ModelError, OutputError
-from stemweave.model.config import ModelConfig
+from stemweave.model.codec import Codec, CodecConfig
+from stemweave.model.config import ModelConfig, build, parsed, written
 from stemweave.model.model import Model
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -31,6 +37,17 @@ def load(name: str | Path = DEFAULT, device: torch.device | str = "cpu", revisio
     model = Model(read_config(folder))
     load_weights(model, folder)
     return model.to(device).eval().requires_grad_(False)
+
+
+def load_codec(name: str | Path, device: torch.device | str = "cpu", revision: str | None = None) -> Codec:
+    """A codec by its folder or hub id. Raises ModelError as `load` does, and for a model."""
+    folder = find(name, revision)
+    config = read_any(folder)
+    if isinstance(config, ModelConfig):
+        raise ModelError(f"{folder} is a model, expected a codec alone, as `stemweave convert sourcevae` writes it")
+    codec = Codec(config)
+    load_weights(codec, folder)
+    return codec.to(device).eval().requires_grad_(False)
 
 
 def embedded() -> dict[str, Path]:
@@ -58,14 +75,27 @@ def find(name: str | Path, revision: str | None = None) -> Path:
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """The configuration of the model in `folder`."""
+    """The configuration of the model in `folder`. Raises ModelError for a codec."""
+    config = read_any(folder)
+    if isinstance(config, CodecConfig):
+        raise ModelError(
+            f"{folder} is a codec alone, expected a model; `stemweave convert msldm` makes one with it, "
+            "`stemweave evaluate codec` measures it"
+        )
+    return config
+
+
+def read_any(folder: Path) -> ModelConfig | CodecConfig:
+    """The configuration of the model or codec in `folder`; only a codec's says whether it is linear."""
     if not (folder / CONFIG).is_file():
         raise ModelError(f"{folder} holds no {CONFIG}; a model is a folder with {CONFIG} and {WEIGHTS}")
-    return ModelConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
+    data = parsed((folder / CONFIG).read_text(encoding="utf-8"))
+    alone = isinstance(data, Mapping) and "linear" in data
+    return build(CodecConfig, data, CONFIG) if alone else build(ModelConfig, data, CONFIG)
 
 
-def load_weights(model: Model, folder: Path) -> None:
-    """Fill `model` with the weights in `folder`; names and shapes must be exactly its own."""
+def load_weights(model: nn.Module, folder: Path) -> None:
+    """Fill a model or codec with the weights in `folder`; names and shapes must be exactly its own."""
     path = Path(folder) / WEIGHTS
     if not path.is_file():
         others = sorted(p.name for p in Path(folder).glob("*") if p.suffix in {".ckpt", ".pt", ".pth", ".bin"})
@@ -89,7 +119,7 @@ def load_weights(model: Model, folder: Path) -> None:
 
 
 def save(
-    model: Model,
+    model: Model | Codec,
     folder: Path | str,
     card: str = "",
     steps_trained: int | None = None,
@@ -112,7 +142,7 @@ def save(
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
             draft = Path(place) / "model"
             draft.mkdir()
-            (draft / CONFIG).write_text(config.to_json(), encoding="utf-8")
+            (draft / CONFIG).write_text(written(config), encoding="utf-8")
             save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
             (draft / WEIGHTS).chmod(0o644)  # safetensors leaves it readable by its owner alone
             (draft / CARD).write_text(card or plain_card(config), encoding="utf-8")
@@ -123,15 +153,22 @@ def save(
         raise OutputError(f"could not write the model to {folder}: {error.strerror or error}") from error
 
 
-def plain_card(config: ModelConfig) -> str:
+def plain_card(config: ModelConfig | CodecConfig) -> str:
     """A card with what the configuration knows; `stemweave evaluate` adds the figures."""
     front = {"library_name": "stemweave", "license": config.licence or "other", "pipeline_tag": "audio-to-audio"}
     lines = ["---", *(f"{key}: {json.dumps(value)}" for key, value in front.items()), "---", "", f"# {config.name}", ""]
-    stems = ", ".join(config.stems)
-    lines.append(f"A diffusion prior over {stems} at {config.rate} Hz, trained for {config.steps_trained} steps.")
+    lines.append(described(config))
     if config.trained_on:
         lines.append(f"Trained on: {config.trained_on}.")
     return "\n".join(lines) + "\n"
+
+
+def described(config: ModelConfig | CodecConfig) -> str:
+    """What it is, in one sentence."""
+    if isinstance(config, CodecConfig):
+        return f"A codec of single stems at {config.rate} Hz: {config.net.latent} latents for every {config.net.hop} samples."
+    over = ", ".join(config.stems) + (f" as latents of {config.codec.name}" if config.codec else "")
+    return f"A diffusion prior over {over} at {config.rate} Hz, trained for {config.steps_trained} steps."
 
 
 def digest(folder: Path) -> str:

@@ -5,10 +5,11 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from stemweave.errors import ModelError
+from stemweave.model.codec import CodecConfig
 from stemweave.nets.unet import UNetConfig
 from stemweave.nets.unet1d import UNet1dConfig
 
@@ -56,10 +57,12 @@ class Settings:
 class ModelConfig:
     """Everything beside the weights. `joint` priors have one network over all stems, else one network per stem.
 
-    rate in Hz; window in samples; sigma_data and levels (RMS of a sounding stem) in full scale = 1; mixture_level (RMS) is
-    where a song's level is brought to before the network hears it, 0 where songs and given stems are taken as they are.
+    rate in Hz; window in samples of sound; with a `codec` the network works on each stem's latents. sigma_data (of the latents,
+    where there are any) and levels (RMS of a sounding stem) in full scale = 1; mixture_level (RMS) is where a song's level is
+    brought to before the network hears it, 0 where songs and given stems are taken as they are.
     errors[i][n] is the mean squared error of stem n at noise level error_sigmas[i] of the unconditional prior, measured on
     validation data. `settings` are the defaults, `best` those that gave the best results whatever they cost.
+    Raises ModelError for a codec of another rate or number of channels.
     """
 
     name: str
@@ -70,6 +73,7 @@ class ModelConfig:
     sigma_data: float
     joint: bool = True
     channels: int = 1
+    codec: CodecConfig | None = None
     levels: tuple[float, ...] = ()
     mixture_level: float = 0.1
     settings: Settings = field(default=Settings())
@@ -79,6 +83,22 @@ class ModelConfig:
     trained_on: str = ""
     licence: str = ""
     steps_trained: int = 0
+
+    def __post_init__(self) -> None:
+        if self.codec and (self.codec.rate, self.codec.net.channels) != (self.rate, self.channels):
+            raise ModelError(
+                f"{self.name} has {self.channels} channels at {self.rate} Hz, but its codec {self.codec.name} "
+                f"{self.codec.net.channels} at {self.codec.rate} Hz; take the codec it was trained with"
+            )
+
+    @property
+    def width(self) -> int:
+        """Channels of each stem as the network has it: of its sound, or its codec's latents."""
+        return self.codec.net.latent if self.codec else self.channels
+
+    def frames(self, samples: int) -> int:
+        """How long that is for the network: as many samples, or the frames of its codec that stand for them."""
+        return self.codec.net.frames(samples) if self.codec else samples
 
     @property
     def conditioned(self) -> bool:
@@ -92,16 +112,25 @@ class ModelConfig:
 
     def to_json(self) -> str:
         """Readable JSON."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        return written(self)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelConfig":
         """Read what `to_json` wrote; raises ModelError on unknown or missing keys and wrong types."""
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ModelError(f"config.json is not JSON ({error}); the model folder is damaged: fetch it again") from error
-        return build(cls, data, "config.json")
+        return build(cls, parsed(text), "config.json")
+
+
+def written(config: ModelConfig | CodecConfig) -> str:
+    """A configuration as readable JSON."""
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def parsed(text: str) -> object:
+    """What a config.json holds, for `build`. Raises ModelError where it is damaged."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ModelError(f"config.json is not JSON ({error}); the model folder is damaged: fetch it again") from error
 
 
 def build(kind: type[T], data: object, where: str) -> T:
@@ -123,11 +152,16 @@ def fits(kind: Any, value: object) -> bool:
 
 
 def value_of(hint: Any, value: Any, where: str) -> Any:
-    """One field's value: nested dataclasses (of several kinds, the first that has these keys), tuples, numbers, strings."""
+    """One field's value: nested dataclasses (of several kinds, the first that has these keys), none, tuples, numbers, text."""
     if isinstance(hint, UnionType):
-        hint = next((kind for kind in get_args(hint) if fits(kind, value)), get_args(hint)[0])
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+        if value is None and len(kinds) < len(get_args(hint)):
+            return None
+        hint = next((kind for kind in kinds if fits(kind, value)), kinds[0])
     if dataclasses.is_dataclass(hint):
         return build(hint, value, where)  # type: ignore[arg-type]
+    if get_origin(hint) is tuple and not isinstance(value, list | tuple):
+        raise ModelError(f"{where}: expected a list, got {value!r}")
     if isinstance(value, list):
         return tuple(tuple(v) if isinstance(v, list) else v for v in value)
     wanted = (int, float) if hint is float else hint

@@ -1,4 +1,4 @@
-"""A network, its preconditioning and its configuration: a prior over stems, and what it can be conditioned on."""
+"""A network, its preconditioning, its codec and its configuration: a prior over stems, and what it can be conditioned on."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,32 @@ from torch import Tensor, nn
 
 from stemweave.diffusion.precondition import Precondition
 from stemweave.errors import ModelError
+from stemweave.model.codec import Codec, Identity
 from stemweave.model.config import ModelConfig
 from stemweave.model.networks import network
 
 
 class Model(nn.Module):
-    """D(x; σ) for all stems, with a noise level per stem and optionally the mixture. See `ModelConfig`."""
+    """D(x; σ) for all stems, with a noise level per stem and optionally the mixture. See `ModelConfig`.
+
+    With a codec, which is the caller's to use, channels and samples are latents and frames throughout.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.precondition = Precondition(config.sigma_data)
         self.net = network(config)
+        self.codec: Codec | Identity = Codec(config.codec) if config.codec else Identity(config.channels)
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    def shape(self, batch: int, samples: int) -> tuple[int, int, int, int]:
+        """The shape of stems of so many samples of sound: (batch, stems, channels, samples), or latents and frames."""
+        return batch, len(self.config.stems), self.config.width, self.config.frames(samples)
 
     def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:
         """The denoised stems.
@@ -70,7 +79,7 @@ class Bound:
 
     def __call__(self, x: Tensor, sigma: Tensor, /) -> Tensor:
         """Shape: (batch, stems, channels, samples) → the same; `sigma` one level for all stems not given."""
-        levels = sigma.to(x.device, x.dtype).expand(x.shape[:2])
+        levels = x.new_full(x.shape[:2], float(sigma))  # made on the device: nothing is copied there, and nobody waits
         if self.known is not None and self.mask is not None:
             x = torch.where(self.mask[:, None, None], self.known, x)
             levels = levels.masked_fill(self.mask, 0.0)

@@ -18,11 +18,12 @@ def network(config: ModelConfig) -> nn.Module:
 
 def single(config: ModelConfig, stems: int) -> nn.Module:
     """One network over so many stems."""
-    net, expected = config.net, stems * config.channels
+    net, expected = config.net, stems * config.width
     inputs = net.inputs if isinstance(net, UNet1dConfig) else net.stems * net.channels
     if inputs != expected:
         known = ", ".join(config.stems)
-        raise ModelError(f"{config.name}: its network takes {inputs} signals, expected {expected} for {known}")
+        each = f" with {config.width} latents of codec {config.codec.name} each" if config.codec else ""
+        raise ModelError(f"{config.name}: its network takes {inputs} signals, expected {expected} for {known}{each}")
     return Unconditioned(UNet1d(net), config.sigma_data) if isinstance(net, UNet1dConfig) else StemUNet(net)
 
 

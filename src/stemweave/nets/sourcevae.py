@@ -41,6 +41,10 @@ class SourceVAEConfig:
         """Samples by which the decoder's sound is shorter than `hop * frames`: at each odd stride it loses one."""
         return reduce(lambda lost, stride: lost * stride + stride % 2, reversed(self.strides), 0)
 
+    def frames(self, samples: int) -> int:
+        """How many frames stand for `samples` samples: enough for the decoder to return them all."""
+        return math.ceil((samples + self.lost) / self.hop)
+
 
 class SourceVAE(nn.Module):
     """Sound to latents and back. Shapes: (batch, channels, samples) and (batch, latent, frames)."""
@@ -64,8 +68,8 @@ class SourceVAE(nn.Module):
         )
 
     def frames(self, samples: int) -> int:
-        """How many frames stand for `samples` samples: enough for the decoder to return them all."""
-        return math.ceil((samples + self.config.lost) / self.config.hop)
+        """How many frames stand for `samples` samples."""
+        return self.config.frames(samples)
 
     def encode(self, x: Tensor) -> Tensor:
         """The mean of the latents, on which diffusion works. Shape: (batch, channels, samples) → (batch, latent, frames)."""

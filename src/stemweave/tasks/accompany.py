@@ -13,13 +13,13 @@ from stemweave.diffusion.windowed import Windowed, windows
 from stemweave.errors import ModelError, UsageError
 from stemweave.model.config import ModelConfig, Settings
 from stemweave.model.model import Model
-from stemweave.tasks.lengths import padded
+from stemweave.tasks.lengths import decoded, encoded
 from stemweave.tasks.likelihoods import grid, levels, whole
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.separate import channels_for
 
 Conditioning = Callable[[Model, Tensor, Tensor], Problem]
-"""(model, known (1, stems, channels, samples), mask (stems,)) → the problem of making the other stems."""
+"""(model, known (1, stems, channels, samples) or latents, mask (stems,)) → the problem of making the other stems."""
 
 
 def learned(model: Model, known: Tensor, mask: Tensor) -> Problem:
@@ -73,13 +73,13 @@ def accompany(
         raise ModelError(f"{config.name} has independent priors, which do not hear other stems; it cannot play along")
     sampler = sampler or Sampler.of(config.settings.accompany)
     conditioning = conditioning or own_conditioning(config.settings)
-    problem = conditioning(model, padded(config, known).unsqueeze(0).to(model.device), mask)
+    problem = conditioning(model, encoded(model, known.unsqueeze(0)), mask)
 
     def watch(step: int) -> None:
         progress(Event("accompany", step, sampler.total, take, takes))
 
-    made = sampler.run(problem, Noise((seed,), device=model.device), watch).x[0].float().cpu() / gain
-    made = made[..., : known.shape[-1]]
+    x = sampler.run(problem, Noise((seed,), device=model.device), watch).x
+    made = decoded(model, x, known.shape[-1])[0] / gain
     channels, samples = next(iter(given.values())).shape
     aligned = resample(made, config.rate, rate, samples).expand(-1, channels, -1).clone()
     for name, audio in given.items():

@@ -6,7 +6,7 @@ from torch import Tensor
 from stemweave.diffusion.noise import Noise
 from stemweave.diffusion.problem import Problem
 from stemweave.model.model import Model
-from stemweave.tasks.lengths import held
+from stemweave.tasks.lengths import decoded, held
 from stemweave.tasks.likelihoods import whole
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.song import checked_seconds
@@ -28,12 +28,12 @@ def generate(
     config = model.config
     samples = max(1, round(checked_seconds(seconds) * config.rate))
     sampler = sampler or Sampler.of(config.settings.generate)
-    problem = Problem(whole(model), (1, len(config.stems), config.channels, held(config, samples)))
+    problem = Problem(whole(model), model.shape(1, held(config, samples)))
 
     def watch(step: int) -> None:
         progress(Event("generate", step, sampler.total, take, takes))
 
-    return sampler.run(problem, Noise((seed,), device=model.device), watch).x[0, ..., :samples].float().cpu()
+    return decoded(model, sampler.run(problem, Noise((seed,), device=model.device), watch).x, samples)[0]
 
 
 def loudest_take(made: list[Tensor]) -> int:

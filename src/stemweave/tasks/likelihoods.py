@@ -1,6 +1,7 @@
 """How a model is told the mixture: each likelihood makes the problem whose solution are the stems of one segment.
 
-A `Likelihood` takes the model and the mixture, (batch, channels, samples) at the model's rate and level.
+A `Likelihood` takes the model and the mixture, (batch, channels, samples) at the model's rate and level, or its latents where
+the model has a (linear) codec.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +27,8 @@ Likelihood = Callable[[Model, Tensor], Problem]
 
 def learned(model: Model, mixture: Tensor) -> Problem:
     """The mixture-conditioned denoiser, projected onto the mixture at the end. Ours; not in the paper."""
-    length, hop = model.config.window, 3 * model.config.window // 4  # the mixture says much: windows agree with little overlap
+    length, _ = grid(model.config)
+    hop = 3 * length // 4  # the mixture says much: windows agree with little overlap
     prior = Windowed(model.mixed(windows(mixture, length, hop)), length, hop)
     return Problem(prior, shape(model, mixture), project=AtLast(EvenProjection(mixture)))
 
@@ -132,7 +134,8 @@ def uncertainty(config: ModelConfig, device: torch.device) -> Variance:
     """v_n(σ): as measured on validation, or guessed from the stems' levels where that is missing."""
     if config.errors:
         return TableVariance(config.error_sigmas, torch.tensor(config.errors, device=device))
-    return LevelVariance(torch.tensor(levels(config), device=device))
+    known = (config.sigma_data,) * len(config.stems) if config.codec else levels(config)
+    return LevelVariance(torch.tensor(known, device=device))
 
 
 def levels(config: ModelConfig) -> tuple[float, ...]:
@@ -147,8 +150,9 @@ def whole(model: Model) -> Denoiser:
 
 
 def grid(config: ModelConfig) -> tuple[int, int]:
-    """Windows' length and hop in samples: half overlapping."""
-    return config.window, config.window // 2
+    """Windows' length and hop in samples, or in frames of the codec: half overlapping."""
+    length = config.frames(config.window)
+    return length, length // 2
 
 
 def shape(model: Model, mixture: Tensor) -> tuple[int, int, int, int]:

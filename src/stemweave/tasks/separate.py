@@ -10,9 +10,9 @@ from stemweave.audio.masks import share_out
 from stemweave.audio.resample import resample
 from stemweave.audio.windows import Segment, crossfade, segments
 from stemweave.diffusion.noise import Noise
-from stemweave.errors import UsageError
+from stemweave.errors import ModelError, UsageError
 from stemweave.model.model import Model
-from stemweave.tasks.lengths import padded
+from stemweave.tasks.lengths import decoded, encoded
 from stemweave.tasks.likelihoods import Likelihood, learned, own_sampling
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.song import Song, level
@@ -59,8 +59,9 @@ def separate(
     """Successive blocks of the stems, (stems [+ 1 residual], channels, samples), that join to the song's length.
 
     Memory depends on the segment, not on the song. The residual, where asked for, is the last source. Cancel by stopping to
-    consume, or by an exception from `progress`.
+    consume, or by an exception from `progress`. Raises ModelError for a model over latents that do not add up as sounds do.
     """
+    check_additive(model)
     sampler = how.sampler or Sampler.of(own_sampling(model.config.settings, how.likelihood))
     gain = loudness_gain(model, song)
     length, overlap = segment_grid(model, song.rate)
@@ -75,6 +76,15 @@ def separate(
     return crossfade(parts())
 
 
+def check_additive(model: Model) -> None:
+    """Raises ModelError where a likelihood cannot tell the model the mixture, which is no sum in its latents."""
+    if not model.codec.linear:
+        raise ModelError(
+            f"{model.config.name} works on latents in which stems do not sum to the song, so it cannot take one apart; "
+            "use a model over waveforms, or one whose codec is linear"
+        )
+
+
 def separate_segment(
     model: Model, piece: Tensor, rate: int, start: int, gain: float, how: Separation, sampler: Sampler,
     watch: Callable[[int], None],
@@ -82,13 +92,13 @@ def separate_segment(
     """One segment's sources at its own rate. Shape: (channels, samples) → (sources, channels, samples)."""
     config = model.config
     mixture = gain * resample(channels_for(piece, config.channels), rate, config.rate)
-    given = padded(config, mixture).to(model.device).expand(sampler.draws, -1, -1)
+    given = encoded(model, mixture[None, None]).squeeze(1).expand(sampler.draws, -1, -1)
     problem = how.likelihood(model, given)
     seeds = tuple(how.seed + draw for draw in range(sampler.draws))
-    noise = Noise(seeds, (round(start * config.rate / rate),) * sampler.draws, device=model.device)
+    noise = Noise(seeds, (round(start * config.rate / rate / model.codec.hop),) * sampler.draws, device=model.device)
     state = sampler.run(problem, noise, watch)
     found = state.denoised if how.residual else state.x  # the former is not yet put onto the mixture
-    estimates = found.mean(0).float().cpu()[..., : mixture.shape[-1]] / gain
+    estimates = decoded(model, found.mean(0, keepdim=True), mixture.shape[-1])[0] / gain
     return how.share(piece, rate, estimates, config.rate, mixture / gain - estimates.sum(0) if how.residual else None)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from stemweave.audio.stems import Stems
 from stemweave.errors import DataError, MissingExtra, ModelError, UsageError
-from stemweave.evaluation.measures.beats import BeatThis, Composer, Librosa, by_stem, composed, onset_times
+from stemweave.evaluation.measures.beats import BeatThis, Composer, Librosa, by_stem, composed, onset_curve, onset_times
 
 RATE = 22050
 
@@ -29,6 +29,16 @@ def test_onsets_are_found_within_a_frame_even_at_the_start(rate):
     assert len(found) == len(true)
     assert np.abs(found - true).max() < 0.025
     assert np.abs(np.mean(found - true)) < 0.012
+
+
+@pytest.mark.parametrize(("decibels", "count"), [(1.5, 1), (4.0, 2)])
+def test_an_onset_takes_a_rise_of_60_decibels_summed_over_24_bands(decibels, count):
+    """Steady noise that gets louder all at once: by 1.5 dB, 36 in all and some chance, that is none; by 4 dB it is one."""
+    noise = 0.1 * torch.randn(1, 4 * RATE, generator=torch.Generator().manual_seed(0))
+    noise[:, 2 * RATE :] *= 10 ** (decibels / 20)
+    times, rise = onset_curve(noise, RATE)
+    assert rise[times > 0.2].max() < 120
+    assert len(onset_times(noise, RATE)) == count  # where the sound begins is the first
 
 
 def test_steady_sounds_and_silence_have_no_onsets_but_their_start():

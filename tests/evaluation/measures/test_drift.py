@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from stemweave.errors import DataError, UsageError
+from stemweave.evaluation.measures.beats import onset_curve
 from stemweave.evaluation.measures.drift import key_correlation, level, seam_ratio, tempo_ratio
 
 RATE = 22050
@@ -47,6 +48,23 @@ def test_a_change_of_tempo_is_told_by_its_ratio(ratio):
 
 def test_blocks_need_not_be_of_one_length():
     assert tempo_ratio(beat(100, 12), beat(110, 7, seed=1), RATE) == pytest.approx(1.1, abs=0.01)
+
+
+def test_slow_sounds_have_a_tempo_too():
+    """Hits more than a second apart."""
+    one, other = (beat(tempo / 2, 20, seed) for seed, tempo in ((0, 36), (1, 40)))
+    assert tempo_ratio(one, other, RATE) == pytest.approx(40 / 36, abs=0.01)
+
+
+def test_the_energy_at_seams_is_that_of_a_slow_mean():
+    """Frames within 50 ms of 1.3 s, 2.6 s, … against all others, where the first 100 ms are neither."""
+    audio = beat(97, 12) + 0.003 * torch.randn(1, 12 * RATE, generator=torch.Generator().manual_seed(4))
+    at, elsewhere = [], []
+    for time, flux in zip(*onset_curve(audio, RATE), strict=True):
+        if time > 0.1:
+            (at if any(abs(time - 1.3 * k) <= 0.05 for k in range(1, 10)) else elsewhere).append(flux)
+    assert len(at) > 20
+    assert seam_ratio(audio, RATE, 1.3) == pytest.approx(np.mean(at) / np.mean(elsewhere))
 
 
 def test_clicks_at_seams_stand_out():

@@ -72,6 +72,12 @@ def test_ghosts_are_levels_relative_to_the_mixture():
     assert found.share == 0.25
 
 
+def test_ghosts_are_condensed_to_the_median_the_95th_percentile_and_the_share_above_40_db():
+    found = ghosts(torch.cat([torch.arange(-100.0, 1.0), torch.tensor([math.nan])]).double())
+    assert (found.median, found.p95, found.windows) == (pytest.approx(-50), pytest.approx(-5), 101)
+    assert found.share == 40 / 101
+
+
 def test_silence_is_no_ghost():
     _, _, mixture = song()
     nothing = torch.zeros_like(mixture)

@@ -8,6 +8,7 @@ from scipy import stats
 
 from stemweave.audio.stems import Stems
 from stemweave.errors import DataError, UsageError
+from stemweave.evaluation.measures.coherence import chroma, onsets
 from stemweave.evaluation.measures.gap import CHROMA, ONSET, Pairing, coupling, gap
 
 RATE = 22050
@@ -70,6 +71,14 @@ def test_p_of_several_pairings_permutes_each_of_them():
     one, two = ([t[range(4), order].sum() for order in permutations(range(4))] for t in tables)
     sums = np.add.outer(one, two).ravel()
     assert coupling(songs, [AB, CB]).p == pytest.approx(np.mean(sums >= sums[0] - 1e-12), abs=0.02)
+
+
+def test_songs_that_are_all_the_same_are_no_more_alike_than_strangers():
+    """Every permutation is as alike as the songs are, whatever rounding says."""
+    songs = [Stems(one.names, one.audio.clone(), RATE) for one in trios(1, 0.5) * 7]
+    measured = coupling(songs, [AB, CB])
+    assert measured.p == 1.0
+    assert measured.difference.value == pytest.approx(0.0, abs=1e-12)
 
 
 def test_unrelated_stems_have_uniform_p_and_an_interval_around_zero():
@@ -150,6 +159,11 @@ def band(seed):
         stems[name] = audio[:length]
     stems["drums"] = rng.standard_normal(length) * np.exp(-(np.arange(length) % step) / 1000)
     return Stems(tuple(stems), torch.from_numpy(np.stack(list(stems.values()))[:, None]).float() * 0.1, RATE)
+
+
+def test_the_pairs_of_stems_are_those_of_the_harmony_and_of_the_rhythm():
+    assert [(pair.feature, pair.one, pair.other) for pair in CHROMA] == [(chroma, "guitar", "piano"), (chroma, "bass", "piano")]
+    assert [(pair.feature, pair.one, pair.other) for pair in ONSET] == [(onsets, "drums", "bass"), (onsets, "drums", "guitar")]
 
 
 def test_bands_that_play_together_are_told_from_strangers():

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.signal import sosfreqz
+from scipy.signal import lfilter, sosfreqz
 
 from stemweave.errors import DataError
 from stemweave.evaluation.measures.loudness import HIGH_PASS, SHELF, k_weighting, loudness
@@ -52,6 +52,25 @@ def test_at_other_rates_the_filters_do_the_same(rate):
 def test_the_gates_by_ebu_tech_3341(levels, seconds):
     """Its cases 1, 3, 4 and 5: stereo sines of 1 kHz that all must read -23.0 ± 0.1 LUFS."""
     assert loudness(sine(levels, seconds, 16000, channels=2), 16000) == pytest.approx(-23.0, abs=0.1)
+
+
+def slow_loudness(audio):
+    """ITU-R BS.1770 at 48 kHz, block by block: 0.4 s every 0.1 s, an absolute and a relative gate."""
+    shelf = ([1.53512485958697, -2.69169618940638, 1.19839281085285], [1.0, -1.69065929318241, 0.73248077421585])
+    weighted = lfilter([1.0, -2.0, 1.0], [1.0, -1.99004745483398, 0.99007225036621], lfilter(*shelf, audio))
+    powers = [np.square(weighted[:, k : k + 19200]).mean(1).sum() for k in range(0, audio.shape[1] - 19200 + 1, 4800)]
+    heard = [power for power in powers if -0.691 + 10 * math.log10(power) > -70]
+    gate = -0.691 + 10 * math.log10(np.mean(heard)) - 10
+    return -0.691 + 10 * math.log10(np.mean([power for power in heard if -0.691 + 10 * math.log10(power) > gate]))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_it_equals_a_slow_implementation(channels):
+    """Noise whose level wanders by tens of dB every few tenths of a second, so that many blocks lie about the gates."""
+    rng = np.random.default_rng(channels)
+    levels = np.repeat(rng.uniform(-75, -10, 60), 12000)[: 48000 * 11 + 777]
+    audio = 10 ** (levels / 20) * rng.standard_normal((channels, len(levels)))
+    assert loudness(torch.from_numpy(audio), 48000) == pytest.approx(slow_loudness(audio), abs=1e-9)
 
 
 def test_two_channels_are_twice_the_power():

@@ -5,7 +5,17 @@ import torch
 from stemweave.errors import DataError
 from stemweave.evaluation.embeddings.logmel import LogMelPicture
 from stemweave.evaluation.measures import memorisation, sets
-from stemweave.evaluation.measures.memorisation import Nearest, Pair, closest, match, nearest, peak_correlation, verdict
+from stemweave.evaluation.measures.memorisation import (
+    Match,
+    Nearest,
+    Pair,
+    Verdict,
+    closest,
+    match,
+    nearest,
+    peak_correlation,
+    verdict,
+)
 
 RATE = 22050
 
@@ -113,6 +123,7 @@ def test_the_closest_come_first_and_know_their_place():
         Nearest(np.array([0.3]), np.array([5]), np.array([9])),
     ]
     assert closest(clips, 2) == [Pair(0.1, 0, 1, 4, 8), Pair(0.3, 1, 0, 5, 9)]
+    assert len(closest(clips * 30)) == 50
 
 
 def test_the_peak_is_that_of_a_slow_search():
@@ -135,6 +146,32 @@ def test_silence_correlates_with_nothing():
     song[0, 50:] = 1e-4
     for query in (torch.zeros(1, 20), torch.ones(1, 20)):
         assert peak_correlation(query, song, 40, 10).correlation == 0.0
+        assert peak_correlation(1e-4 * query, 1e4 * song, 40, 10).correlation == 0.0
+
+
+def test_stems_and_the_mixture_are_slid_by_two_seconds():
+    """At 50 Hz, where every place can be tried: 4 s of the clip, from 2 s before the training window to 2 s after."""
+    rng = np.random.default_rng(7)
+    clip, song = rng.standard_normal((2, 1, 500)), rng.standard_normal((2, 1, 900))
+    found = match(Pair(0.1, 0, 3, 0, 6), torch.from_numpy(clip), torch.from_numpy(song), 50)
+    query, padded = clip[..., 150:350], np.pad(song, ((0, 0), (0, 0), (0, 200)))
+    places, expected = range(200, 401), []
+    for one, other in zip((*query, query.sum(0)), (*padded, padded.sum(0)), strict=True):
+        cuts = [other[:, at : at + 200] for at in places]
+        expected.append([abs((one * cut).sum()) / np.linalg.norm(one) / np.linalg.norm(cut) for cut in cuts])
+    assert found.correlations == pytest.approx(tuple(max(each) for each in expected))
+    best = max(expected, key=max)
+    assert found.seconds == pytest.approx(places[int(np.argmax(best))] / 50)
+
+
+@pytest.mark.parametrize(("correlation", "copied"), [(0.499, False), (0.5, True)])
+def test_half_a_correlation_is_a_copy(correlation, copied):
+    assert Match(Pair(0.1, 0, 0, 0, 0), (0.1, correlation, 0.2), 0.0).copied == copied
+
+
+@pytest.mark.parametrize(("p", "alarm"), [(0.0099, True), (0.01, False), (0.4, False)])
+def test_an_alarm_takes_one_percent(p, alarm):
+    assert Verdict((0.1,) * 4, (0.2,) * 4, p).alarm == alarm
 
 
 def distances(rng, clips, windows=9, low=0.2):
@@ -157,6 +194,7 @@ def test_many_near_clips_raise_one_and_many_far_ones_do_not():
     near, far = distances(rng, 12, low=0.0), distances(rng, 12, low=0.35)
     found = verdict(near, far, seed=4)
     assert found.alarm
+    assert found.p >= 1 / 2001, "what was observed is one of the permutations"
     assert found.generated == pytest.approx(np.quantile(np.concatenate(near), [0.001, 0.01, 0.05, 0.5]))
     assert found.held_out == pytest.approx(np.quantile(np.concatenate(far), [0.001, 0.01, 0.05, 0.5]))
     assert verdict(near, far, seed=4) == found

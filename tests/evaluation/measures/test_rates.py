@@ -55,6 +55,16 @@ def test_flatness_is_the_ratio_of_means_over_the_audible_band():
     assert flatness(song(audio), RATE)[1:-2].mean() == pytest.approx(expected, abs=0.15)
 
 
+@pytest.mark.parametrize(("rate", "highest"), [(44100, 16000), (22050, 9922.5)])
+def test_what_lies_above_the_audible_band_or_a_converters_does_not_matter(rate, highest):
+    """Noise that ends just above the band is as flat as any; one that ends inside is not."""
+    spectrum = torch.fft.rfft(torch.randn(8 * rate, generator=torch.Generator().manual_seed(3)).double())
+    hertz = torch.fft.rfftfreq(8 * rate, 1 / rate)
+    wide, narrow = (torch.fft.irfft(torch.where(hertz < end, spectrum, 0)).float() for end in (highest + 60, highest - 500))
+    assert flatness(song(0.1 * wide), rate).min() > -0.3
+    assert flatness(song(0.1 * narrow), rate).max() < -1
+
+
 def test_the_level_does_not_matter_to_flatness():
     sound = tone(6, 0.1) + noise(6, 0.02)
     assert flatness(song(sound), RATE) == pytest.approx(flatness(song(0.3 * sound), RATE), abs=1e-3)
@@ -76,6 +86,14 @@ def test_silent_windows_are_no_part_of_the_noise_rate():
     assert noise_threshold([table]) == pytest.approx(torch.tensor([-0.3]))
 
 
+def test_a_stem_that_real_songs_never_play_has_no_noise_rate():
+    real = [torch.tensor([[-30.0, math.nan], [-20.0, math.nan]]).double()]
+    heard, never, mean = noise_rates([torch.tensor([[-1.0, -1.0]]).double()], noise_threshold(real))
+    assert (heard.value, heard.n, mean.value) == (1.0, 1, 1.0)
+    assert math.isnan(never.value)
+    assert never.n == 0
+
+
 def test_residual_noise_is_told_from_playing():
     real = [flatness(song(tone(20, 0.2, 100.0 * k) + noise(20, 1e-3, k)), RATE) for k in range(1, 6)]
     hiss = [flatness(song(noise(20, 0.003, 9)), RATE)]
@@ -93,6 +111,6 @@ def test_what_has_no_rate_is_refused():
         for measure in (silence, flatness):
             with pytest.raises(DataError, match=message):
                 measure(audio, RATE)
-    for real in ([], [torch.full((3, 2), math.nan)], [torch.tensor([[1.0, math.nan]])]):
-        with pytest.raises(DataError, match="every stem is heard"):
+    for real in ([], [torch.full((3, 2), math.nan)]):
+        with pytest.raises(DataError, match=f"{len(real)} real songs, expected songs in which something is heard"):
             noise_threshold(real)

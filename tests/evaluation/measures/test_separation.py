@@ -107,6 +107,12 @@ def test_the_threshold_of_activity_is_a_level_whatever_the_length(level, thresho
         assert bool(active_scores(references, references, RATE, threshold).sdr.isfinite()[0, 1]) == active
 
 
+@pytest.mark.parametrize(("level", "active"), [(-59.9, True), (-60.1, False)])
+def test_minus_60_dbfs_is_the_threshold_unless_told(level, active):
+    references = torch.stack([noise(0, 1, 4 * RATE), noise(1, 1, 4 * RATE, level=level)])
+    assert bool(active_scores(references, references, RATE).sdr.isfinite()[0, 1]) == active
+
+
 def test_estimates_are_clipped_but_not_the_mixture():
     references = torch.stack([noise(0, 1, 4 * RATE, level=-50), noise(1, 1, 4 * RATE, level=-10)])
     perfect = active_scores(references, references, RATE)
@@ -220,6 +226,12 @@ def test_null_test_measures_what_is_left():
     assert null_test(stems, mixture) < -150
     assert null_test(stems * 1.01, mixture) == pytest.approx(-40.0)
     assert null_test(torch.zeros_like(stems), mixture) == pytest.approx(0.0)
+
+
+def test_a_silent_mixture_has_no_null_test():
+    nothing = torch.zeros(2, 1, 100)
+    assert math.isnan(null_test(nothing, nothing[0]))
+    assert math.isnan(null_test(nothing + 1, nothing[0]))
 
 
 @pytest.mark.parametrize("shift", [-700, -1, 0, 1, 33])

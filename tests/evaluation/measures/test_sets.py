@@ -67,7 +67,7 @@ def test_the_bias_in_n_is_as_large_as_it_is_known_to_be():
 
 
 def test_the_kernel_width_is_the_median_distance():
-    assert kernel_width(np.array([[0.0], [1.0], [3.0]])) == 2.0
+    assert kernel_width(np.array([[0.0], [1.0], [6.0]])) == 5.0  # of 1, 5 and 6
 
 
 def test_the_kernel_width_of_a_large_set_is_that_of_a_drawn_part():

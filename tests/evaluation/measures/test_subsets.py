@@ -1,3 +1,4 @@
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -34,6 +35,17 @@ def test_rows_of_one_song_are_drawn_together():
     right, wrong = interval(frechet_distance, one, other), interval(frechet_distance, *split)
     assert wrong.high - wrong.low < 0.6 * (right.high - right.low)
     assert (right.n, wrong.n) == (30, 180)
+
+
+def test_the_bias_of_halves_is_taken_out_of_the_interval():
+    """Twelve songs in twenty dimensions: any half is much farther from another than the whole sets are."""
+    rng = np.random.default_rng(8)
+    one, other = songs(rng, 12, d=20, rows=1), songs(rng, 12, 0.3, d=20, rows=1)
+    figure = interval(frechet_distance, one, other)
+    halves = [frechet_distance(one.drawn(6, rng).points, other.drawn(6, rng).points) for _ in range(50)]
+    assert figure.low < figure.value < figure.high < min(halves) + np.ptp(halves)
+    assert np.mean(halves) > 1.2 * figure.value
+    assert (figure.low + figure.high) / 2 == pytest.approx(figure.value, rel=0.05)
 
 
 def test_intervals_follow_the_seed():
@@ -76,6 +88,19 @@ def test_the_limit_for_many_songs_is_nearer_to_the_truth():
     assert abs(np.mean(limits)) < 0.2 * np.mean(raws)
     assert max(np.abs(limits)) < 0.5 * min(raws)
     assert frechet_infinity(reference, candidate, 3) == limits[-1]
+
+
+def test_the_limit_is_told_from_ten_subsets_each_of_50_to_90_percent(monkeypatch):
+    drawn, real = [], Songs.drawn
+
+    def spy(self, count, rng):
+        part = real(self, count, rng)
+        drawn.append((count, part.count))
+        return part
+
+    monkeypatch.setattr(Songs, "drawn", spy)
+    frechet_infinity(songs(np.random.default_rng(0), 20), songs(np.random.default_rng(1), 20))
+    assert Counter(drawn) == {(count, count): 10 for count in (10, 12, 14, 16, 18)}
 
 
 def test_the_limit_keeps_a_true_distance():

@@ -1,18 +1,23 @@
 """The tables of `evaluate accompaniment`, from songs in memory and accompanists whose habits are known."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binomtest
 
 from stemweave.audio.stems import Stems
 from stemweave.data.tracks import Track
 from stemweave.errors import DataError
+from stemweave.evaluation.comparison import holm
+from stemweave.evaluation.measures.coherence import chroma_correlation, onset_correlation
 from stemweave.evaluation.measures.pulse import Pulse
 from stemweave.evaluation.measures.sets import frechet_distance, kad, kernel_width
+from stemweave.evaluation.measures.strangers import strangers
 from stemweave.evaluation.measures.subsets import Songs
-from stemweave.evaluation.protocols.accompaniment import tables
+from stemweave.evaluation.protocols.accompaniment import silences, tables
 from stemweave.evaluation.protocols.context import Pair
 from stemweave.evaluation.protocols.ensembles import coherence, rhythms
 from stemweave.evaluation.protocols.excerpts import Excerpt
@@ -110,6 +115,36 @@ def test_distances_are_those_of_the_bands_and_fréchet_needs_more_points_than_di
             enumerate(("real", "made", "given", "stranger"))}  # fmt: skip
     (row,) = distances([perfect], [thin], "thin", 0).rows
     assert [cell.status for cell in row.cells] == ["ok"] * 3 + ["skipped"] * 3 + ["ok"]
+
+
+def test_new_stems_are_held_against_what_was_given_in_their_own_song_and_in_another(perfect, deaf, real):
+    _, fit, _ = islice(tables([perfect, deaf], Spots(), [], 0.15, 3), 3)
+    partner = strangers([one.song for one in real], np.random.default_rng(3))
+    p = []
+    for one in (perfect, deaf):
+        given = [sum(song.stems[name] for name in one.given) for song in real]
+        new = [sum(made[name] for name in one.new) for made in one.made]
+        found = rows(fit)[one.name]
+        for kind, measure in (("onset", onset_correlation), ("chroma", chroma_correlation)):
+            own = [measure(given[k], new[k], RATE) for k in range(10)]
+            swapped = [measure(given[other], new[k], RATE) for k, other in enumerate(partner)]
+            assert found[f"{kind}, own"].value == pytest.approx(np.mean(own))
+            assert found[f"{kind}, another's"].value == pytest.approx(np.mean(swapped))
+            p.append(binomtest(sum(np.greater(own, swapped)), 10, alternative="greater").pvalue)
+    told = [rows(fit)[one.name][f"{kind}, p"].value for one in (perfect, deaf) for kind in ("onset", "chroma")]
+    assert told == [f"{value:.2g}" for value in holm(p)]
+    assert rows(fit)["drums"]["onset, own"].value > 0.5 > 0.3 > rows(fit)["bass"]["onset, own"].value
+
+
+def test_new_stems_are_counted_as_silent_beside_the_originals(real):
+    mute = [one.stems.audio * torch.tensor([1.0, 1.0, float(k > 3), 1.0])[:, None, None] for k, one in enumerate(real)]
+    made = tuple(replace(one.stems, audio=audio) for one, audio in zip(real, mute, strict=True))
+    table = silences([Played(("drums",), real, made)], 0)
+    new, original = rows(table)["drums: new"], rows(table)["drums: original"]
+    assert [new[name].value for name in ("bass", "guitar", "piano")] == [0.0, 0.4, 0.0]
+    assert [original[name].value for name in ("bass", "guitar", "piano")] == [0.0] * 3
+    assert new["drums"].status == original["drums"].status == "skipped"
+    assert table.text(new["guitar"]).endswith("(n = 10 too small)")
 
 
 def test_new_stems_of_the_song_belong_and_those_of_another_do_not(perfect, deaf, real):

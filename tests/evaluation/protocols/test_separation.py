@@ -122,6 +122,19 @@ def test_ghosts_are_pooled_over_windows_in_which_a_stem_is_silent(songs):
     assert pooled(results["silence"])["ghost_p95"][3] < -150
 
 
+@pytest.mark.parametrize(("level", "missed"), [(-19.9, 0.0), (-20.1, 1.0)])
+@pytest.mark.parametrize(("bleed", "ghosts"), [(-40.1, 0.0), (-39.9, 1.0)])
+def test_stems_are_missed_from_20_db_under_and_ghosts_are_above_40_db_under_the_mixture(songs, level, missed, bleed, ghosts):
+    def quieter(references, rate, seed):
+        made = references * 10 ** (level / 20)
+        made[~references.any(-1).any(-1)] = references.sum(0) * 10 ** (bleed / 20)
+        return {"quieter": made}
+
+    found = summary(rows(songs, [quieter], msdm=False)["quieter"])
+    assert [figure.value for figure in found["missed"]] == [missed] * 4
+    assert [found["ghost_rate"][k].value for k in (2, 3)] == [ghosts] * 2
+
+
 def test_what_is_said_of_a_row_as_a_whole(songs):
     results = rows(songs, [blurred, trivial, oracle])
     assert whole(results["silence"])["worst_null_test"] == pytest.approx(0.0, abs=1e-6)

@@ -59,10 +59,10 @@ def seam_ratio(audio: Tensor, rate: int, period: float) -> float:
     if level(audio) < ACTIVE:
         return float("nan")
     times, flux = onset_curve(audio, rate)
-    inside = times > LEAD  # where the sound itself begins is no seam
+    inside = times > max(LEAD, NEAR)  # where the sound itself begins is no seam
     times, flux = times[inside], flux[inside]
     nearest = np.round(times / period)
-    seam = (np.abs(times - nearest * period) <= NEAR) & (nearest > 0)
+    seam = np.abs(times - nearest * period) <= NEAR
     if not seam.any() or not flux[~seam].sum() > 0:
         return float("nan")
     return float(flux[seam].mean() / flux[~seam].mean())

@@ -153,8 +153,10 @@ def si_snr(estimate: Tensor, reference: Tensor, eps: float = MSDM_EPS) -> Tensor
 def null_test(estimates: Tensor, mixture: Tensor) -> float:
     """RMS of what the stems leave of the mixture, in dB relative to the mixture: at most -80 dB for a good separation.
 
-    Shapes: (stems, channels, samples), (channels, samples).
+    NaN where the mixture is silent. Shapes: (stems, channels, samples), (channels, samples).
     """
+    if not bool(mixture.any()):
+        return math.nan
     rest = estimates.double().sum(0) - mixture.double()
     return float(decibels(rest.flatten()) - decibels(mixture.double().flatten()))
 

@@ -18,7 +18,7 @@ from stemweave.evaluation.protocols.played import Played, total
 from stemweave.evaluation.protocols.rhythm import Timing
 from stemweave.evaluation.protocols.styles import by_style
 from stemweave.evaluation.protocols.subdistances import distances, embedded_bands
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 
 
 def tables(
@@ -50,7 +50,7 @@ def fits(pairs: Mapping[str, Sequence[Pair]]) -> Table:
         rows.append(Row(name, tuple(cells)))
     columns = tuple(f"{measure}{what}" for measure in MEASURES for what in (", own", ", another's", ", p"))
     note = "Correlations of the sum of new stems with the sum of given ones; p: sign test by song, adjusted by Holm's rule."
-    return Table("Do new stems fit what was given", columns, tuple(rows), note, digits=3)
+    return Table("Do new stems fit what was given", columns, tuple(rows), note, digits=3, least_n=LEAST_SONGS)
 
 
 def silences(played: Sequence[Played], seed: int) -> Table:
@@ -60,7 +60,7 @@ def silences(played: Sequence[Played], seed: int) -> Table:
         for kind, songs in (("new", one.made), ("original", [excerpt.stems for excerpt in one.real])):
             cells = _silent(songs, one.new, seed)
             rows.append(Row(f"{one.name}: {kind}", tuple(cells.get(name, SKIPPED) for name in names)))
-    return Table("Silent stems", names, tuple(rows), "Shares of windows under -60 dBFS.", digits=3)
+    return Table("Silent stems", names, tuple(rows), "Shares of windows under -60 dBFS.", digits=3, least_n=LEAST_SONGS)
 
 
 def _pairs(one: Played, seed: int) -> list[Pair]:

@@ -19,38 +19,54 @@ from stemweave.evaluation.reports.tables import Cell, Row, Table
 Voice = Callable[[Stems], torch.Tensor]
 
 
-def distances(made: Sequence[Excerpt], real: Sequence[Excerpt], embedding: Embedding, seed: int) -> Table:
-    """How far the generated set is from the real one, beside two controls.
+def distances(
+    made: Sequence[Excerpt], real: Sequence[Excerpt], embedding: Embedding, seed: int, training: Sequence[Excerpt] = ()
+) -> Table:
+    """How far the generated set is from the real one, beside controls.
 
-    The floor is one half of the real songs against the other; *shuffled* are bands whose stems come from different real
-    songs: near the floor, a distance says nothing about stems that fit.
+    The floor is one half of the real songs against the other, and where they are given that of the songs of ``training``;
+    *shuffled* are bands whose stems come from different real songs: near the floor, a distance says nothing about stems that
+    fit. Raises :class:`DataError` where the real songs are silent.
     """
     whole = _songs(real, _mixture, embedding)
+    width = kernel_width(whole.points, seed)
     half, other = whole.halves(seed)
-    rows = [
-        _row("generated", whole, _songs(made, _mixture, embedding), seed),
-        _row("real, shuffled", whole, _songs(_shuffled(real, seed), _mixture, embedding), seed),
-        _row("real, half against half", half, other, seed),
-    ]
+    shuffled = _row("real, shuffled", whole, _songs(_shuffled(real, seed), _mixture, embedding), seed)
+    floor = _row("real, half against half", half, other, seed)
+    rows = [_row("generated", whole, _songs(made, _mixture, embedding), seed), shuffled, floor]
+    if training:
+        rows.append(_row("training songs", whole, _songs(training, _mixture, embedding), seed))
     for name in real[0].stems:
         voice = partial(_stem, name)
         rows.append(_row(f"generated {name}", _songs(real, voice, embedding), _songs(made, voice, embedding), seed))
     columns = ("KAD × 100", "Fréchet", "Fréchet, many songs", "density", "coverage")
-    note = f"Embedding: {embedding.name}. Intervals: 95 %, by song. Distances of different embeddings do not compare."
+    note = (
+        f"Embedding: {embedding.name}. Intervals: 95 %, by song. Distances of different embeddings do not compare. "
+        f"Width of the mixtures' kernel: {width:.4g}.{_blindness(shuffled, floor)}"
+    )
     return Table(f"Distance to real songs ({embedding.name})", columns, tuple(rows), note, digits=3, least_n=ENOUGH)
 
 
 def _row(name: str, reference: Songs, candidate: Songs, seed: int) -> Row:
-    width = kernel_width(reference.points, seed)
-
     def by_song(distance: Distance) -> Callable[[], Cell]:
         return lambda: cell(interval(distance, reference, candidate, seed))
+
+    def kernel() -> Cell:
+        return by_song(partial(kad, width=kernel_width(reference.points, seed)))()
 
     def limit() -> Cell:
         return Cell(frechet_infinity(reference, candidate, seed), n=candidate.count)
 
-    measures = (by_song(partial(kad, width=width)), by_song(frechet_distance), limit, by_song(density), by_song(coverage))
+    measures = (kernel, by_song(frechet_distance), limit, by_song(density), by_song(coverage))
     return Row(name, tuple(map(where_possible, measures)))
+
+
+def _blindness(shuffled: Row, floor: Row) -> str:
+    """A warning where the KAD of shuffled bands reaches down to the floor's interval."""
+    strange, real = shuffled.cells[0].interval, floor.cells[0].interval
+    if strange is None or real is None or strange[0] > real[1]:
+        return ""
+    return " Shuffled songs are no farther than real ones: this embedding does not hear whether stems fit."
 
 
 def _songs(excerpts: Sequence[Excerpt], voice: Voice, embedding: Embedding) -> Songs:

@@ -9,7 +9,7 @@ from stemweave.evaluation.protocols import rhythm
 from stemweave.evaluation.protocols.cells import SKIPPED, cell
 from stemweave.evaluation.protocols.coherence import KINDS, bonds
 from stemweave.evaluation.protocols.played import Played
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 
 
 def coherence(played: Sequence[Played], seed: int) -> Table:
@@ -27,7 +27,8 @@ def coherence(played: Sequence[Played], seed: int) -> Table:
         "strangers and 1 where new stems are as coupled as the original ones. Stems resemble each other as waveforms more than "
         f"original ones do, so that the gap is not to be believed, given: {', '.join(copied) or 'none'}."
     )
-    return Table("Do new stems belong to what was given", tuple(columns), tuple(rows), note, digits=3)
+    title = "Do new stems belong to what was given"
+    return Table(title, tuple(columns), tuple(rows), note, digits=3, least_n=LEAST_SONGS)
 
 
 def rhythms(played: Sequence[Played], timing: rhythm.Timing, width: float, seed: int) -> list[Table]:

@@ -173,7 +173,7 @@ def _answer(target: Tensor, truth: Tensor, mixture: Tensor, stems: Tensor, rate:
     return {
         "si_sdri": plain(improvement([found])[0]),
         "ghosts": levels[levels.isfinite()].tolist(),
-        "null": found.null if bool(mixture.any()) else None,
+        "null": plain(found.null),
         "changed": _changed(target, stems, rate) if bool(truth.any()) else None,
     }
 

@@ -20,8 +20,9 @@ def tables(
     timings: Sequence[rhythm.Timing],
     width: float,
     seed: int,
+    training: Sequence[Excerpt] = (),
 ) -> Iterator[Table]:
-    """All tables of a report, one after another; ``made`` and ``real`` are of one rate, length and set of stems.
+    """All tables of a report, one after another; ``made``, ``real`` and ``training`` are of one rate, length and set of stems.
 
     ``width`` is of the grid on which beats meet, in seconds. Raises :class:`DataError` for fewer than eight songs of
     either kind.
@@ -30,7 +31,7 @@ def tables(
         if (count := len({one.song for one in excerpts})) < FEWEST:
             raise DataError(f"{count} {kind} songs, expected at least {FEWEST}: give more")
     for embedding in embeddings:
-        yield distances(made, real, embedding, seed)
+        yield distances(made, real, embedding, seed, training)
     yield rates(made, real, seed)
     yield coherence(made, real, seed)
     for timing in timings:

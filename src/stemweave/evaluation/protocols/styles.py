@@ -9,7 +9,7 @@ from stemweave.evaluation.measures.subsets import FEWEST, Songs
 from stemweave.evaluation.protocols.cells import SKIPPED, cells, where_possible
 from stemweave.evaluation.protocols.context import MEASURES, Pair
 from stemweave.evaluation.protocols.played import Played
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 from stemweave.evaluation.statistics import Figure, song_means
 
 
@@ -27,7 +27,7 @@ def by_style(
         "Means over all choices of given stems: correlations of new stems with what was given in their own song and in "
         f"another, and the KAD of given + new stems to the original songs of the style, from {FEWEST} songs on."
     )
-    return Table("By style", columns, rows, note, digits=3)
+    return Table("By style", columns, rows, note, digits=3, least_n=LEAST_SONGS)
 
 
 def _row(

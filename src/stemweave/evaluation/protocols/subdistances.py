@@ -14,7 +14,7 @@ from stemweave.evaluation.measures.apa import apa
 from stemweave.evaluation.measures.sets import frechet_distance, kad, kernel_width
 from stemweave.evaluation.measures.strangers import strangers
 from stemweave.evaluation.measures.subsets import Songs, interval
-from stemweave.evaluation.protocols.cells import ENOUGH, SKIPPED, cell
+from stemweave.evaluation.protocols.cells import ENOUGH, SKIPPED, cell, where_possible
 from stemweave.evaluation.protocols.excerpts import embedded
 from stemweave.evaluation.protocols.played import Played, total
 from stemweave.evaluation.reports.tables import Cell, Row, Table
@@ -56,5 +56,8 @@ def _row(points: Mapping[str, Songs], seed: int) -> tuple[Cell, ...]:
     kernels = [cell(interval(kernel, real, points[band], seed)) for band in BANDS]
     enough = len(real.points) > real.points.shape[1]
     gaussians = [cell(interval(frechet_distance, real, points[band], seed)) if enough else SKIPPED for band in BANDS]
-    fit = apa(real.points, points["stranger"].points, points["made"].points, frechet_distance)
-    return (*kernels, *gaussians, Cell(fit, n=real.count))
+
+    def fit() -> Cell:
+        return Cell(apa(real.points, points["stranger"].points, points["made"].points, frechet_distance), n=real.count)
+
+    return (*kernels, *gaussians, where_possible(fit))

@@ -65,7 +65,7 @@ def whole(results: Sequence[Result]) -> dict[str, float]:
     return {
         "pass_through_error": float(errors.nanmean()),
         "between_seed_std": float(means.std(1).nanmean()) if means.shape[1] > 1 else float("nan"),
-        "worst_null_test": max(result.null for result in results),
+        "worst_null_test": max((result.null for result in results if not math.isnan(result.null)), default=math.nan),
         "largest_lag": float(max((abs(result.lag) for result in results), default=0)),
         "times_real_time": sum(result.seconds for result in results) / sum(result.took for result in results),
     }

@@ -8,7 +8,7 @@ from torch import Tensor
 from stemweave.evaluation.measures.bsseval import Frames, bss_eval, global_sdr, museval_metrics
 from stemweave.evaluation.reports.kinds import extent
 from stemweave.evaluation.reports.report import Report
-from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.evaluation.reports.tables import LEAST_SONGS, Cell, Row, Table
 from stemweave.evaluation.statistics import Figure, song_means, song_medians
 
 WholeSong = Callable[[Tensor, Tensor, int], Mapping[str, Tensor]]
@@ -65,7 +65,7 @@ def _frames(found: Report, name: str) -> Table:
         f"{extent(found)} Medians over frames of 1 s, then over songs. museval leaves frames out where a stem or estimate is "
         "exactly zero: rows compare only where their shares of such frames do."
     )
-    return Table(BSSEVAL[name], (*found["stems"], "all", "frames left out"), tuple(rows), note)
+    return Table(BSSEVAL[name], (*found["stems"], "all", "frames left out"), tuple(rows), note, least_n=LEAST_SONGS)
 
 
 def _global(found: Report) -> Table:
@@ -73,7 +73,7 @@ def _global(found: Report) -> Table:
     first = next(iter(found["rows"].values()))["metrics"]["global_sdr"]
     absent = ", ".join(f"{stem} {found['songs'] - first[stem]['n']}" for stem in found["stems"])
     note = f"{extent(found)} Songs left out because the stem is absent: {absent}."
-    return Table("Global SDR of whole songs, dB", (*found["stems"], "all"), rows, note)
+    return Table("Global SDR of whole songs, dB", (*found["stems"], "all"), rows, note, least_n=LEAST_SONGS)
 
 
 def _cells(metric: Mapping[str, Report]) -> tuple[Cell, ...]:

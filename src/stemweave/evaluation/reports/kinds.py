@@ -105,7 +105,7 @@ def _context(report: Report) -> list[Table]:
     columns = ("own", "swapped", "difference", "own is better", "sign test, p")
     rows = tuple(Row(measure, cells(verdict)) for measure, verdict in report["verdicts"].items())
     note = f"{len(report['pairs'])} pairs; intervals: 95 %, by pair."
-    return [Table(f"Correlation of what was made with {report['given']}", columns, rows, note, digits=3)]
+    return [Table(f"Correlation of what was made with {report['given']}", columns, rows, note, digits=3, least_n=LEAST_SONGS)]
 
 
 def _known(value: float | None) -> Cell:
