@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Does a joint prior gain from context? Joint, joint trained on shuffled stems, and independent priors, at equal stem-hours:
-# as separators through Dirac, and as bands (coherence). An open question of 2302.02257.
+# as separators through Dirac, where the product of joint and independent takes part, and as bands (coherence).
+# An open question of 2302.02257.
 source "$(dirname "$0")/common.sh"
 source runs/training.sh
 cache train "$(or_quick 960 24)" "$(or_quick 30 15)" train
@@ -14,7 +15,7 @@ fit independent isdm-band train validation "${how[@]}" "${small[@]}"
 songs test-a "$(or_quick 50 6)" "$(or_quick 12 6)"
 figure priors-separation grid "${from[@]}" --rows direct --seeds "$(or_quick 3 1)" --vary likelihood=dirac --vary solver=euler --vary "churn=$(or_quick 20 0)" \
   --vary "steps=$(or_quick 40 16)" --vary "resamples=$(or_quick 1,2 1)" \
-  --vary "model=$work/models/joint,$work/models/shuffled,$work/models/independent"
+  --vary "model=$work/models/joint,$work/models/shuffled,$work/models/independent,$work/models/joint*$work/models/independent"
 songs test-a "$(or_quick 200 8)" 12
 for prior in joint shuffled independent; do
   made="$work/bands-$prior"

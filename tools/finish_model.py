@@ -9,7 +9,9 @@ when it is new.
 import argparse
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -17,10 +19,13 @@ from tqdm import tqdm
 from stemweave.data.crops import FixedCrops
 from stemweave.data.shards import Cache
 from stemweave.model.checkpoint import CARD, load, read_config, save
-from stemweave.model.config import ModelConfig, Sampling
+from stemweave.model.config import Sampling, Settings
 from stemweave.model.model import Model
+from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 
 ROOT = Path(__file__).parents[1]
+CHEAP, BEST = ("cheapest", "affordable"), ("best", "best")
+"""Kinds of choices of the study, in the order in which they are taken; generation takes the nearest set, not the cheapest."""
 LEVELS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 2.0)
 
 CARD_TEXT = """---
@@ -83,7 +88,11 @@ def figures(name: str) -> str:
 def card(model: Model, hardware: str) -> str:
     """README.md of the model folder."""
     config = model.config
-    shown = {kind: f"{s.steps} × {s.solver}, σ {s.sigma_max:g} → {s.sigma_min:g}" for kind, s in defaults(config).items()}
+    settings = {
+        "separate": own_sampling(config.settings, own_likelihood(config.settings)),
+        "generate": config.settings.generate,
+    }
+    shown = {kind: f"{s.steps} × {s.solver}, σ {s.sigma_max:g} → {s.sigma_min:g}" for kind, s in settings.items()}
     return CARD_TEXT.format(
         name=config.name, stems=", ".join(config.stems), rate=config.rate, licence=config.licence, trained_on=config.trained_on,
         steps=config.steps_trained, hardware=hardware, figures=figures(config.name), **shown,
@@ -91,9 +100,17 @@ def card(model: Model, hardware: str) -> str:
     )  # fmt: skip
 
 
-def defaults(config: ModelConfig) -> dict[str, Sampling]:
-    """The settings shown in the card."""
-    return {"separate": config.separate, "generate": config.generate}
+def studied(settings: Settings, chosen: Mapping[str, Any], kinds: Sequence[str]) -> Settings:
+    """The settings with what the study of solvers chose (docs/solvers/chosen.json): of each job, the first kind there is."""
+    found = {name.replace("-", "_"): first(choices, kinds) for name, choices in chosen["separation"].items()}
+    found |= {job: first(chosen["generation"], kinds[1:]) for job in ("generate", "accompany")}
+    return dataclasses.replace(settings, **{name: one for name, one in found.items() if one})
+
+
+def first(choices: Mapping[str, Any], kinds: Sequence[str]) -> Sampling | None:
+    """The sampling of the first of these kinds that was found; none starts at a place of its own."""
+    entries = (choices[kind] for kind in kinds if choices.get(kind))
+    return next((Sampling(**one["sampling"]) for one in entries if one.get("start", "own") == "own"), None)
 
 
 def main() -> None:
@@ -104,8 +121,7 @@ def main() -> None:
     parser.add_argument("--valid", type=Path, help="cache to measure the uncertainty on")
     parser.add_argument("--trained-on", default="")
     parser.add_argument("--hardware", default="")
-    parser.add_argument("--separate", type=json.loads, help='sampling defaults as JSON, such as {"steps": 1, ...}')
-    parser.add_argument("--generate", type=json.loads)
+    parser.add_argument("--chosen", type=Path, help="what the study of solvers chose: docs/solvers/chosen.json")
     parser.add_argument("--card-only", action="store_true")
     asked = parser.parse_args()
     torch.set_grad_enabled(False)
@@ -119,10 +135,9 @@ def main() -> None:
         changes |= {"error_sigmas": LEVELS, "errors": tuple(errors(model, crops, level) for level in tqdm(LEVELS))}
     if asked.trained_on:
         changes["trained_on"] = asked.trained_on
-    if asked.separate:
-        changes["separate"] = Sampling(**asked.separate)
-    if asked.generate:
-        changes |= {"generate": Sampling(**asked.generate), "accompany": Sampling(**asked.generate)}
+    if asked.chosen:
+        chosen, own = json.loads(asked.chosen.read_text()), model.config.settings
+        changes |= {"settings": studied(own, chosen, CHEAP), "best": studied(own, chosen, BEST)}
     model.config = dataclasses.replace(model.config, **changes)  # type: ignore[arg-type]
     save(model, asked.output, card(model, asked.hardware), overwrite=True)
 

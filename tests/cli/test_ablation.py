@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner
 
 from stemweave.cli.evaluate import app
-from stemweave.errors import DataError, UsageError
+from stemweave.errors import DataError, ModelError, UsageError
 from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import save
 from stemweave.model.model import Model
@@ -58,6 +58,19 @@ def test_each_model_is_compared_with_the_first(run, tiny_folder, other, tmp_path
     assert first["p"]["status"] == "skipped"
 
 
+def test_products_hear_all_their_models_whichever_comes_first(run, tiny_folder, other, tmp_path):
+    place, rival = tmp_path / "ablation.json", other(name="other")
+    models = [f"{tiny_folder}*{rival}", f"{rival}*{tiny_folder}", str(rival)]
+    run(*models, "--json", place, "--steps", 2, "--songs", 1)
+    report = json.loads(place.read_text())
+    assert [found["name"] for found in report["models"].values()] == ["tiny*other", "other*tiny", "other"]
+    parts = [report["models"][model]["parts"] for model in models[:2]]
+    assert parts[0] == parts[1][::-1]
+    assert report["models"][str(rival)] in parts[0]
+    both, turned, alone = ([cell["value"] for cell in row["cells"][:5]] for row in report["tables"][0]["rows"])
+    assert both == turned != alone
+
+
 def test_a_run_with_other_settings_does_not_go_on_in_the_same_journal(run, tiny_folder, other, tmp_path, monkeypatch):
     monkeypatch.setattr(Journal, "close", lambda journal: None)
     place, models = tmp_path / "ablation.json", (tiny_folder, other(name="other"))
@@ -74,3 +87,6 @@ def test_refuses_a_single_model_and_models_of_different_stems(run, tiny_folder, 
     strange = other(stems=("bass", "drums", "guitar", "kazoo"))
     with pytest.raises(UsageError, match="different stems"):
         run(tiny_folder, strange, "--json", tmp_path / "a.json")
+    with pytest.raises(ModelError, match=r"tiny\*tiny differ in stems .*kazoo\): blend models of the same stems"):
+        run(tiny_folder, f"{tiny_folder}*{strange}", "--json", tmp_path / "a.json")
+    assert not list(tmp_path.glob("a.*"))

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import shutil
@@ -5,11 +6,14 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+import torch
 from typer.testing import CliRunner
 
 from stemweave.cli.evaluate import app
-from stemweave.errors import DataError, OutputError, UsageError
+from stemweave.errors import DataError, ModelError, OutputError, UsageError
 from stemweave.evaluation.reports.journal import Journal
+from stemweave.model.checkpoint import save
+from stemweave.model.model import Model
 
 STEMS = ("bass", "drums", "guitar", "piano")
 
@@ -161,6 +165,55 @@ def test_models_cross_with_likelihoods_and_are_named_by_hash(run, tiny_folder, t
     rows = {row["name"]: [cell["value"] for cell in row["cells"][:5]] for row in report["tables"][0]["rows"]}
     assert list(rows) == [f"{model}, {rule}, steps 1" for model in (tiny_folder, rival) for rule in ("learned", "even")]
     assert rows[f"{tiny_folder}, even, steps 1"] == rows[f"{rival}, even, steps 1"] != rows[f"{rival}, learned, steps 1"]
+
+
+@pytest.fixture
+def independent(tiny_model, tmp_path):
+    """A model with one network per stem, on disk."""
+    torch.manual_seed(1)
+    net = dataclasses.replace(tiny_model.config.net, stems=1)
+    save(Model(dataclasses.replace(tiny_model.config, name="independent", joint=False, net=net)), tmp_path / "independent")
+    return tmp_path / "independent"
+
+
+def test_a_product_of_models_is_one_of_the_models(run, tiny_folder, independent, tmp_path):
+    place, rules = tmp_path / "grid.json", ("even", "posterior-mean")
+    models = [str(tiny_folder), str(independent), f"{tiny_folder}*{independent}"]
+    vary = ("--vary", f"model={','.join(models)}", "--vary", f"likelihood={','.join(rules)}")
+    run(*vary, "--vary", "steps=2", "--json", place, "--songs", 1, "--rows", "direct", model=())
+    report = json.loads(place.read_text())
+    one, two, both = (report["models"][name] for name in models)
+    assert both == {"name": "tiny*independent", "parts": [one, two]}
+    assert all(len(part[name]) == 64 for part in both["parts"] for name in ("sha256", "config_sha256"))
+    rows = {row["name"]: [cell["value"] for cell in row["cells"][:5]] for row in report["tables"][0]["rows"]}
+    assert list(rows) == [f"{model}, {rule}, steps 2" for model in models for rule in rules]
+    for rule in rules:
+        assert len({tuple(rows[f"{model}, {rule}, steps 2"]) for model in models}) == 3
+
+
+def test_a_product_of_a_model_with_itself_is_that_model(run, tiny_folder, tmp_path):
+    place, twice = tmp_path / "grid.json", f"{tiny_folder}*{tiny_folder}"
+    asked = ("--vary", "likelihood=learned,dirac", "--vary", "steps=2", "--json", place, "--songs", 1, "--rows", "direct")
+    values = []
+    for model in (tiny_folder, twice):
+        run(*asked, "--overwrite", model=("--model", model))
+        report = json.loads(place.read_text())
+        values.append([cell["value"] for row in report["tables"][0]["rows"] for cell in row["cells"][:5]])
+    assert values[0] == values[1]
+    assert (report["model"]["name"], len(report["model"]["parts"])) == ("tiny*tiny", 2)
+
+
+@pytest.mark.parametrize("named", ["{}*", "*{}", "{}**{}", "*"])
+def test_refuses_a_product_of_nothing(run, tiny_folder, tmp_path, named):
+    with pytest.raises(UsageError, match=r"a model is called '.*\*.*', expected its name, or several with \* between"):
+        run("--vary", f"model={named.format(tiny_folder, tiny_folder)}", "--json", tmp_path / "grid.json", model=())
+    assert not list(tmp_path.glob("grid*"))
+
+
+def test_refuses_to_tell_the_mixture_to_a_product_that_never_heard_one(run, tiny_folder, independent, tmp_path):
+    vary = ("--vary", f"model={tiny_folder}*{independent}", "--vary", "likelihood=learned")
+    with pytest.raises(ModelError, match=r"tiny\*independent never heard a mixture; use the likelihood dirac"):
+        run(*vary, "--json", tmp_path / "grid.json", model=())
 
 
 def test_widths_and_relaxations_belong_to_gaussian(run, tmp_path):

@@ -156,12 +156,20 @@ EFFICIENCY = {
     "--seconds -1": "got -1.0 seconds",
     "--seconds nan": "got nan seconds",
 }
+CODEC = {
+    "--codec nobody": "unknown model 'nobody': expected one of",
+    "--codec ours": "ours holds no config.json; a model is a folder with",
+    "--codec band": "band is a model, expected a codec alone",
+    "--codecs opus": "--codecs 'opus' has no number after the colon, such as opus:24",
+    "--codecs tape:3": "--codecs is 'tape', expected one of opus, mp3, vorbis",
+}
 CASES = {
     "compare": (COMPARE, "--json new"),
     "report": (REPORT, "-o new.html"),
     "listen": (LISTEN, "--real real --shuffled shuffled -o new.html"),
     "ratings": (RATINGS, "--json new"),
     "efficiency": (EFFICIENCY, "--json new"),
+    "codec": (CODEC, "--data ours --json new"),
 }
 
 

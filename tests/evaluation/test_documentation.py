@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from stemweave.evaluation.protocols.cells import ENOUGH
+from stemweave.evaluation.reports.tables import LEAST_SONGS
+
 HERE = Path(__file__).parent
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text("utf-8")
 NAMED = set(re.findall(r"`(test_\w+\.py)`", PAGE))
@@ -19,6 +22,10 @@ def test_every_measure_and_embedding_has_a_line():
     shared = {"test_embedding.py", "test_mel.py"}  # what measures are made of
     assert tests - shared <= NAMED
     assert code - shared <= NAMED
+
+
+def test_the_numbers_of_songs_that_are_too_few_are_those_of_the_tables():
+    assert f"`n = … too small` below {LEAST_SONGS} songs ({ENOUGH} for distances between sets)" in PAGE
 
 
 def source(floor):

@@ -86,3 +86,18 @@ def test_the_mean_of_draws_is_the_mean_of_walks(studio: Studio) -> None:
     mean = studio.separate(SONG, rate=22050, seed=5, share=sw.direct, sampler=several).audio
     torch.testing.assert_close(mean, torch.stack(each).mean(0), atol=1e-5, rtol=0)
     assert not torch.allclose(mean, each[0], atol=1e-4)
+
+
+def test_a_model_may_hear_more_at_once_than_it_was_trained_on(tiny_model: Model) -> None:
+    """One window of three instead of three: the same as a model whose window is that long, and other than the short one."""
+    config = tiny_model.config
+    settings = dataclasses.replace(config.settings, generate=sw.Sampling(2, 1.0, 0.1))
+    made = []
+    for changes in ({"span": 3}, {"window": 3 * config.window}, {}):
+        model = Model(dataclasses.replace(config, settings=settings, **changes)).eval().requires_grad_(False)
+        model.load_state_dict(tiny_model.state_dict())
+        made.append(Studio(model, __file__).generate(3 * config.window / 22050, seed=1).audio)  # type: ignore[arg-type]
+    assert torch.equal(made[0], made[1])
+    assert not torch.allclose(made[0], made[2], atol=1e-4)
+    with pytest.raises(ModelError, match="span"):
+        dataclasses.replace(config, span=0)

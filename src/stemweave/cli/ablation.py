@@ -15,7 +15,10 @@ from stemweave.tasks.likelihoods import own_likelihood
 
 
 def ablation(
-    models: Annotated[list[str], typer.Argument(help="Models by name, folder or hub id; the first is the one to beat.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(help="Models by name, folder or hub id, 'A*B' being the product of two; the first is the one to beat."),
+    ],
     data: measuring.Data,
     json_file: Annotated[Path, typer.Option("--json", help="Write the report here; begun work is kept beside it.")],
     split: measuring.Split = "",

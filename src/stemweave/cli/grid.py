@@ -32,10 +32,11 @@ def grid(
         list[str],
         typer.Option(
             "--vary",
-            help="A setting and its values, such as steps=1,4,16; give it again for more. Settings: model; likelihood; anchor, "
-            "with dirac; with gaussian, gamma (the standard deviation of its noise in σ, or constant:0.05) and relaxation "
-            "(exact, explicit); solver, steps, churn, resamples; lineup, which stems play: all, bass+drums; harm, what is "
-            "done to the song first: none, noise:-40, room:-40, gain:-12, clip:-6, mp3:128, reverb:0.5, detune:20, voice:-6.",
+            help="A setting and its values, such as steps=1,4,16; give it again for more. Settings: model, where 'A*B' is the "
+            "product of two; likelihood; anchor, with dirac; with gaussian, gamma (the standard deviation of its noise in σ, "
+            "or constant:0.05) and relaxation (exact, explicit); solver, steps, churn, resamples; lineup, which stems play: "
+            "all, bass+drums; harm, what is done to the song first: none, noise:-40, room:-40, gain:-12, clip:-6, mp3:128, "
+            "reverb:0.5, detune:20, voice:-6.",
         ),
     ],
     json_file: Annotated[Path, typer.Option("--json", help="Write the report here; begun work is kept beside it.")],

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm
 
+from stemweave.cli.blends import Blended
 from stemweave.data.layouts import Corpus, open_corpus
 from stemweave.data.tracks import Track
 from stemweave.errors import DataError, UsageError
@@ -107,8 +108,10 @@ def about_studio(studio: Studio) -> dict[str, Any]:
     }
 
 
-def about_model(studio: Studio) -> dict[str, str]:
-    """Which weights, and which settings of their own."""
+def about_model(studio: Studio) -> dict[str, Any]:
+    """Which weights, and which settings of their own; of several models as one, those of each."""
+    if isinstance(studio, Blended):
+        return {"name": studio.config.name, "parts": [about_model(part) for part in studio.parts]}
     settings = hashlib.sha256((studio.folder / CONFIG).read_bytes()).hexdigest()
     return {"name": studio.config.name, "config_sha256": settings, "sha256": digest(studio.folder)}
 

@@ -1,9 +1,11 @@
 """What a grid measures: models, and a point's setting as what separates there."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from stemweave.cli import measuring
+from stemweave.cli.blends import blended, part_names
 from stemweave.cli.factors import Point
 from stemweave.cli.harms import hearing
 from stemweave.cli.sampling import RELAXATIONS, replaced, width_of
@@ -26,8 +28,10 @@ ALL = "all"
 
 
 def loaded(names: Sequence[str], device: str) -> dict[str, Studio]:
-    """Models by name; raises UsageError where they know different stems."""
-    studios = {name: load(name, device=device) for name in names}
+    """Models by name, ``A*B`` being the product of two; raises UsageError where they know different stems."""
+    named = {name: part_names(name) for name in names}
+    once = {part: load(part, device=device) for part in dict.fromkeys(chain(*named.values()))}
+    studios = {name: blended(*(once[part] for part in parts)) for name, parts in named.items()}
     stems = {name: studio.stems for name, studio in studios.items()}
     if len(set(stems.values())) > 1:
         known = "; ".join(f"{name}: {', '.join(own)}" for name, own in stems.items())

@@ -57,12 +57,13 @@ class Settings:
 class ModelConfig:
     """Everything beside the weights. `joint` priors have one network over all stems, else one network per stem.
 
-    rate in Hz; window in samples of sound; with a `codec` the network works on each stem's latents. sigma_data (of the latents,
-    where there are any) and levels (RMS of a sounding stem) in full scale = 1; mixture_level (RMS) is where a song's level is
-    brought to before the network hears it, 0 where songs and given stems are taken as they are.
+    rate in Hz; window in samples of sound, as trained, of which the network hears `span` at once in use; with a `codec` it
+    works on each stem's latents. sigma_data (of the latents, where there are any) and levels (RMS of a sounding stem) in full
+    scale = 1; mixture_level (RMS) is where a song's level is brought to before the network hears it, 0 where songs and given
+    stems are taken as they are.
     errors[i][n] is the mean squared error of stem n at noise level error_sigmas[i] of the unconditional prior, measured on
     validation data. `settings` are the defaults, `best` those that gave the best results whatever they cost.
-    Raises ModelError for a codec of another rate or number of channels.
+    Raises ModelError for a span below 1, and for a codec of another rate or number of channels.
     """
 
     name: str
@@ -73,6 +74,7 @@ class ModelConfig:
     sigma_data: float
     joint: bool = True
     channels: int = 1
+    span: int = 1
     codec: CodecConfig | None = None
     levels: tuple[float, ...] = ()
     mixture_level: float = 0.1
@@ -85,6 +87,8 @@ class ModelConfig:
     steps_trained: int = 0
 
     def __post_init__(self) -> None:
+        if self.span < 1:
+            raise ModelError(f"{self.name}: span is {self.span}, expected 1 or more windows")
         if self.codec and (self.codec.rate, self.codec.net.channels) != (self.rate, self.channels):
             raise ModelError(
                 f"{self.name} has {self.channels} channels at {self.rate} Hz, but its codec {self.codec.name} "

@@ -151,7 +151,7 @@ def whole(model: Model) -> Denoiser:
 
 def grid(config: ModelConfig) -> tuple[int, int]:
     """Windows' length and hop in samples, or in frames of the codec: half overlapping."""
-    length = config.frames(config.window)
+    length = config.frames(config.span * config.window)
     return length, length // 2
 
 

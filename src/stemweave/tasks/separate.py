@@ -18,7 +18,7 @@ from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.song import Song, level
 
 SEGMENT_WINDOWS = 4
-"""Length of a segment in windows of the model."""
+"""Length of a segment in windows of the model, unless it hears more at once."""
 
 
 Share = Callable[[Tensor, int, Tensor, int, Tensor | None], Tensor]
@@ -122,7 +122,7 @@ def loudness_gain(model: Model, song: Song) -> float:
 def segment_grid(model: Model, rate: int) -> tuple[int, int]:
     """A segment's length and overlap in samples of the song."""
     window = model.config.window * rate / model.config.rate
-    return max(int(SEGMENT_WINDOWS * window), 4), int(window / 4)
+    return max(int(max(SEGMENT_WINDOWS, model.config.span) * window), 4), int(window / 4)
 
 
 def reporter(progress: Progress, total: int, item: int, items: int) -> Callable[[int], None]:

@@ -108,6 +108,17 @@ def test_distances_are_those_of_the_bands_and_fréchet_needs_more_points_than_di
     real, made = found[1]["real"].points, found[1]["made"].points
     assert deaf_row[0].value == pytest.approx(kad(real, made, kernel_width(real)))
     assert deaf_row[3].value == pytest.approx(frechet_distance(real, made))
+    given = [one.stems["bass"] for one in deaf.real]
+    rest = [sum(one.stems[name] for name in ("drums", "guitar", "piano")) for one in deaf.real]
+    partner = strangers([one.song for one in deaf.real], np.random.default_rng(0))
+    alone = np.concatenate([Spots()(sound[0]) for sound in given])
+    strange = np.concatenate([Spots()((sound + rest[other])[0]) for sound, other in zip(given, partner, strict=True)])
+    own = np.concatenate([Spots()((sound + other)[0]) for sound, other in zip(given, rest, strict=True)])
+    assert [cell.value for cell in deaf_row[3:6]] == pytest.approx([frechet_distance(own, x) for x in (made, alone, strange)])
+    assert deaf_row[1].value == pytest.approx(kad(own, alone, kernel_width(own)))
+    assert deaf_row[2].value == pytest.approx(kad(own, strange, kernel_width(own)))
+    near, far, apart = (frechet_distance(*pair) for pair in ((made, own), (made, strange), (own, strange)))
+    assert deaf_row[-1].value == pytest.approx(0.5 + (far - near) / 2 / max(apart, abs(far - near)))
     assert perfect_row[3].value == pytest.approx(0.0, abs=1e-9)
     assert perfect_row[3].value < perfect_row[5].value < perfect_row[4].value
     assert perfect_row[-1].value == pytest.approx(1.0)

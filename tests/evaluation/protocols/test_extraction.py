@@ -230,6 +230,7 @@ def test_ghosts_are_pooled_and_their_share_is_by_song():
     assert {cell.status for cell in cells(table, "drums").values()} == {"skipped"}
     assert cells(table, "all")["share above -40 dB"].value == 0.25
     assert not ghost_levels("Ghosts", {"bass": [[answer()]]}).measured
+    assert "good: median ≤ -40 and 95th percentile ≤ -30." in table.note
 
 
 def test_changes_are_by_song_and_the_worst_null_test_counts():

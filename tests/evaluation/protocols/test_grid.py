@@ -100,6 +100,16 @@ def test_few_common_songs_are_not_compared_and_do_not_count_in_holms_rule(made, 
     assert cells(table, "better")["p"] == cells(alone, "better")["p"]
 
 
+def test_p_is_adjusted_over_the_table(made):
+    (table,) = made({"one": several(12), "two": several(12, 0.8, seed=1), "three": several(12, 0.2, seed=2)})
+    differences = [np.array([one["direct"]["si_sdri"] for one in several(12, shift, seed).values()]) for shift, seed in
+                   ((0, 0), (0.8, 1), (0.2, 2))]  # fmt: skip
+    p = [compare((values - differences[0]).mean(1)).p for values in differences[1:]]
+    assert min(p) < 0.05 < max(p)
+    expected = [f"{min(p) * 2:.2g}", f"{max(p):.2g}"]  # Holm's rule for two
+    assert sorted([cells(table, name)["p"].value for name in ("two", "three")], key=float) == expected
+
+
 def test_a_song_without_a_value_in_one_setting_is_in_no_difference(made):
     second = several(8, 1.0) | {"s0": record(None, None, None)}
     (table,) = made({"one": several(8), "two": second})

@@ -1,8 +1,12 @@
 import math
+import time
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
+from stemweave.data.tracks import track
 from stemweave.errors import DataError
 from stemweave.evaluation.measures.separation import active_scores, msdm_scores
 from stemweave.evaluation.protocols.estimators import oracle, separator, trivial
@@ -69,6 +73,28 @@ def test_seeds_are_averaged_inside_a_song(songs):
     spread = [abs(float(a.means.nanmean() - b.means.nanmean())) / math.sqrt(2) for a, b in zip(one, two, strict=True)]
     assert whole(both)["between_seed_std"] == pytest.approx(sum(spread) / 3, rel=1e-6)
     assert math.isnan(whole(one)["between_seed_std"])
+
+
+def test_of_several_seeds_the_worst_null_test_and_the_mean_time_count(songs, monkeypatch):
+    def half(references, rate, seed):
+        return {"half": references * (1, 0.5, 0.75)[seed]}
+
+    ticks = iter([0.0, 1.0, 0.0, 5.0, 0.0, 3.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    (result,) = rows(songs[:1], [half], seeds=(0, 1, 2), msdm=False)["half"]
+    assert result.null == pytest.approx(20 * math.log10(0.5), abs=1e-4)
+    assert result.took == 3.0
+
+
+def test_the_second_threshold_leaves_out_what_is_under_minus_47_dbfs(tmp_path):
+    rng, files = np.random.default_rng(0), {}
+    for name, level in zip(NAMES, (-20, -46, -48), strict=True):
+        audio = rng.standard_normal(4 * 22050)
+        files[name] = (tmp_path / f"{name}.wav",)
+        soundfile.write(files[name][0], audio / audio.std() * 10 ** (level / 20), 22050, subtype="FLOAT")
+    (result,) = rows([track("song", files)], [blurred], msdm=False)["noisy"]
+    assert result.scores.sdr[0].isfinite().tolist() == [True, True, True]
+    assert result.louder.sdr[0].isfinite().tolist() == [True, True, False]
 
 
 def test_intervals_resample_songs_whose_seeds_are_averaged(songs):
