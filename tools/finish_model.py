@@ -108,9 +108,8 @@ def studied(settings: Settings, chosen: Mapping[str, Any], kinds: Sequence[str])
 
 
 def first(choices: Mapping[str, Any], kinds: Sequence[str]) -> Sampling | None:
-    """The sampling of the first of these kinds that was found; none starts at a place of its own."""
-    entries = (choices[kind] for kind in kinds if choices.get(kind))
-    return next((Sampling(**one["sampling"]) for one in entries if one.get("start", "own") == "own"), None)
+    """The sampling of the first of these kinds that was found."""
+    return next((Sampling(**choices[kind]["sampling"]) for kind in kinds if choices.get(kind)), None)
 
 
 def main() -> None:

@@ -1,15 +1,10 @@
 """A setting of the study: one way to separate a song, as plain values that a row of a table can hold."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields, replace
 
-import torch
-from torch import Tensor
-
-from stemweave.diffusion.problem import Problem
-from stemweave.model.config import ModelConfig, Sampling
-from stemweave.model.model import Model
-from stemweave.tasks.likelihoods import LIKELIHOODS, Dirac, Gaussian, Likelihood, explicit, levels
+from stemweave.model.config import Sampling
+from stemweave.tasks.likelihoods import LIKELIHOODS, Dirac, Gaussian, Likelihood, explicit
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import Separation
 
@@ -19,41 +14,8 @@ RULES: Mapping[str, Likelihood] = {**LIKELIHOODS, EXPLICIT: Gaussian(relaxation=
 OWN = "own"
 """The start that the likelihood has: its own answer for the posterior mean, silence for the others."""
 
-Shares = Callable[[ModelConfig], Tensor]
-"""What part of the mixture each stem is given: (stems,)."""
-
-
-def _none(config: ModelConfig) -> Tensor:
-    return torch.zeros(len(config.stems))
-
-
-def _equal(config: ModelConfig) -> Tensor:
-    return torch.full((len(config.stems),), 1 / len(config.stems))
-
-
-def _by_power(config: ModelConfig) -> Tensor:
-    powers = torch.tensor(levels(config)).square()
-    return powers / powers.sum()
-
-
-STARTS: Mapping[str, Shares] = {"silence": _none, "equal": _equal, "power": _by_power}
-"""Where a walk can begin, beside `OWN`: the mixture shared out, equally or by the stems' expected power."""
-
 CALLS = {"euler": 1, "heun": 2, "adpm2": 2, "ancestral": 1, "dpm2m": 1, "dpm2m-sde": 1}
 """Calls of the network per step by solver; the step to 0 takes one."""
-
-
-@dataclass(frozen=True)
-class Started:
-    """A likelihood whose walks begin at the mixture, shared out, plus noise."""
-
-    rule: Likelihood
-    shares: Shares
-
-    def __call__(self, model: Model, mixture: Tensor) -> Problem:
-        """The likelihood's problem with another start."""
-        parts = self.shares(model.config).to(mixture)[:, None, None] * mixture.unsqueeze(1)
-        return replace(self.rule(model, mixture), start=lambda _x, _sigma: parts)
 
 
 @dataclass(frozen=True)
@@ -76,7 +38,7 @@ class Setting:
         """As a checkpoint stores it: churn is γ times the number of steps (2206.00364 alg. 2)."""
         return Sampling(
             self.steps, self.sigma_max, self.sigma_min, solver=self.solver, churn=self.gamma * self.steps,
-            resamples=self.resamples, draws=self.draws,
+            resamples=self.resamples, draws=self.draws, start="" if self.start == OWN else self.start,
         )  # fmt: skip
 
     @property
@@ -84,7 +46,6 @@ class Setting:
         """What separates so. Raises what `Sampler.of` raises."""
         rule = RULES[self.likelihood]
         rule = Dirac(self.anchor) if isinstance(rule, Dirac) else rule
-        rule = rule if self.start == OWN else Started(rule, STARTS[self.start])
         return Separation(rule, Sampler.of(self.sampling))
 
     @property

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from bench import solvers
 from bench.study import bands, making, plan, separating, work
 from bench.study.rows import Rows, number, text
-from bench.study.setting import CALLS, OWN, STARTS, Setting, Started, within
+from bench.study.setting import CALLS, OWN, Setting, within
 from bench.study.songs import fullest
 from stemweave.audio.stems import Stems
 from stemweave.data.tracks import Track, track
@@ -23,6 +23,7 @@ from stemweave.evaluation.protocols.excerpts import Excerpt
 from stemweave.evaluation.statistics import Figure
 from stemweave.tasks.likelihoods import even
 from stemweave.tasks.sampler import SOLVERS
+from stemweave.tasks.starts import STARTS, begun
 
 NAMES, RATE = ("bass", "drums", "guitar", "piano"), 22050
 SECOND = Setting("even", 2)
@@ -94,7 +95,7 @@ def test_a_walk_can_begin_at_the_mixture(tiny_model):
     powers = torch.tensor(tiny_model.config.levels).square()
     expected = {"silence": torch.zeros(4), "equal": torch.full((4,), 0.25), "power": powers / powers.sum()}
     for name, shares in STARTS.items():
-        problem = Started(even, shares)(tiny_model, mixture)
+        problem = begun(even(tiny_model, mixture), shares(tiny_model.config), mixture)
         start = problem.start(torch.zeros(1, 4, 1, 8), torch.tensor(1.0))
         torch.testing.assert_close(start, expected[name][None, :, None, None].expand(1, 4, 1, 8))
     one, other = (

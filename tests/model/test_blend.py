@@ -102,6 +102,11 @@ def test_sound_is_made_long_enough_for_all(tiny_model: Model, paper_model: Model
         assert (blend.config.shortest, blend.config.conditioned) == (4096, False)
 
 
+def test_none_hears_more_at_once_than_it_can(make: Make) -> None:
+    wide, narrow = make(span=4), make(span=2)
+    assert [Blend(*models).config.span for models in ((wide, narrow), (narrow, wide), (wide, wide))] == [2, 2, 4]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

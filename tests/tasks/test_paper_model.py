@@ -101,3 +101,19 @@ def test_a_model_may_hear_more_at_once_than_it_was_trained_on(tiny_model: Model)
     assert not torch.allclose(made[0], made[2], atol=1e-4)
     with pytest.raises(ModelError, match="span"):
         dataclasses.replace(config, span=0)
+
+
+@pytest.mark.parametrize(("start", "shares"), [("silence", (0, 0, 0, 0)), ("equal", (1, 1, 1, 1)), ("power", (36, 49, 25, 25))])
+def test_a_walk_begins_at_the_mixture_shared_out(studio: Studio, start: str, shares: tuple[int, ...]) -> None:
+    """At next to no noise a walk ends where it began; put onto the song, which spreads the rest evenly, that is seen."""
+    sampler = sw.Sampler.of(sw.Sampling(1, 1e-6, 1e-7, start=start))
+    song = studio.config.mixture_level * SONG / SONG.square().mean().sqrt()
+    stems = studio.separate(song, rate=22050, seed=1, share=sw.direct, sampler=sampler, likelihood=sw.even).audio[:, 0]
+    parts = torch.tensor(shares) / max(sum(shares), 1)
+    expected = (parts + (1 - parts.sum()) / 4)[:, None] * song
+    torch.testing.assert_close(stems, expected, atol=2e-4, rtol=0)
+
+
+def test_an_unknown_start_is_refused() -> None:
+    with pytest.raises(ModelError, match="start 'running'"):
+        sw.Sampler.of(sw.Sampling(1, 1.0, 0.1, start="running"))

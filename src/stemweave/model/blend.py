@@ -41,7 +41,8 @@ def common(configs: Sequence[ModelConfig]) -> ModelConfig:
                 told = f"{what} ({first.name}: {other}; {config.name}: {value})"
                 raise ModelError(f"{name} differ in {told}: blend models of the same {', '.join(sound(first))}")
     longest = max(configs, key=lambda config: config.shortest)
-    return replace(first, name=name, net=longest.net, joint=all(config.joint for config in configs))
+    span, joint = min(config.span for config in configs), all(config.joint for config in configs)
+    return replace(first, name=name, net=longest.net, span=span, joint=joint)
 
 
 def sound(config: ModelConfig) -> dict[str, str]:

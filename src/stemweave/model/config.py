@@ -20,7 +20,8 @@ T = TypeVar("T")
 class Sampling:
     """A solver and a schedule, by value: `steps` noise levels from sigma_max to sigma_min (Karras, rho), then 0.
 
-    Separation takes the mean of `draws` walks from different noise.
+    Separation takes the mean of `draws` walks from different noise, and begins them at the mixture shared out as `start` names
+    ("": as the likelihood does by itself).
     """
 
     steps: int
@@ -31,6 +32,7 @@ class Sampling:
     churn: float = 0.0
     resamples: int = 1
     draws: int = 1
+    start: str = ""
 
 
 @dataclass(frozen=True)

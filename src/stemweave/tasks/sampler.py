@@ -12,6 +12,7 @@ from stemweave.diffusion.schedule import karras
 from stemweave.diffusion.solve import ADPM2, DPMSolver2M, Euler, Heun, State, Step, walk
 from stemweave.errors import ModelError
 from stemweave.model.config import Sampling
+from stemweave.tasks.starts import STARTS, Shares
 
 SOLVERS: Mapping[str, Step] = {
     "euler": Euler(),
@@ -45,21 +46,29 @@ def silent_progress(event: Event) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Sampler:
-    """Noise levels to visit (then 0), the solver, churn and resamples: see `stemweave.diffusion.walk`; and draws to average."""
+    """Noise levels to visit (then 0), the solver, churn and resamples, as `stemweave.diffusion.walk` takes them.
+
+    For separation: how many draws to average, and where to begin.
+    """
 
     sigmas: Tensor
     step: Step
     churn: float = 0.0
     resamples: int = 1
     draws: int = 1
+    start: Shares | None = None
 
     @classmethod
     def of(cls, sampling: Sampling) -> "Sampler":
-        """From a checkpoint's settings. Raises ModelError for a solver this version does not know."""
+        """From a checkpoint's settings. Raises ModelError for a solver or a start that this version does not know."""
         if sampling.solver not in SOLVERS:
             raise ModelError(f"the model asks for solver {sampling.solver!r}; this stemweave has {sorted(SOLVERS)}")
+        if sampling.start and sampling.start not in STARTS:
+            raise ModelError(f"the model asks for start {sampling.start!r}; this stemweave has {sorted(STARTS)}")
         sigmas = karras(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho)
-        return cls(sigmas, SOLVERS[sampling.solver], sampling.churn, sampling.resamples, sampling.draws)
+        return cls(
+            sigmas, SOLVERS[sampling.solver], sampling.churn, sampling.resamples, sampling.draws, STARTS.get(sampling.start)
+        )
 
     def run(self, problem: Problem, noise: NoiseSource, watch: Callable[[int], None]) -> State:
         """Walk to the end: the last state; `watch` hears the number of each step done."""

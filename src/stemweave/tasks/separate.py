@@ -16,6 +16,7 @@ from stemweave.tasks.lengths import decoded, encoded
 from stemweave.tasks.likelihoods import Likelihood, learned, own_sampling
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.song import Song, level
+from stemweave.tasks.starts import begun
 
 SEGMENT_WINDOWS = 4
 """Length of a segment in windows of the model, unless it hears more at once."""
@@ -94,6 +95,8 @@ def separate_segment(
     mixture = gain * resample(channels_for(piece, config.channels), rate, config.rate)
     given = encoded(model, mixture[None, None]).squeeze(1).expand(sampler.draws, -1, -1)
     problem = how.likelihood(model, given)
+    if sampler.start:
+        problem = begun(problem, sampler.start(config), given)
     seeds = tuple(how.seed + draw for draw in range(sampler.draws))
     noise = Noise(seeds, (round(start * config.rate / rate / model.codec.hop),) * sampler.draws, device=model.device)
     state = sampler.run(problem, noise, watch)
