@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup test demo lint types floors tests wheel clean
+.PHONY: setup test demo bench lint types floors tests wheel clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,22 @@ tests: setup
 
 demo: setup
 	$(BIN)/stemweave demo -o demo --overwrite
+
+# What it measured is kept and measured once; `make bench QUICK=--quick` shows in a few minutes that it works.
+QUICK ?=
+BENCH := $(if $(QUICK),.work/benchmarks-quick,docs/benchmarks)
+MINUTES := $(if $(QUICK),0.2 0.5,0.2 1 3 10)
+space := $() $()
+comma := ,
+
+bench: setup
+	mkdir -p $(BENCH)
+	$(BIN)/stemweave render --preset test-a --songs 8 --seconds 12 -o .work/benchmarks/songs
+	$(BIN)/python -m bench.evaluations $(QUICK)
+	$(BIN)/python -m bench.walks --data .work/benchmarks/songs $(QUICK)
+	test -f $(BENCH)/speed.json || $(BIN)/stemweave evaluate efficiency --minutes $(subst $(space),$(comma),$(MINUTES)) --steps 1 --json $(BENCH)/speed.json
+	test -f $(BENCH)/slice.md || { $(BIN)/python -m bench.solvers --slice --data .work/benchmarks/songs > $(BENCH)/slice.part && mv $(BENCH)/slice.part $(BENCH)/slice.md; }
+	$(BIN)/python -m bench.page $(QUICK)
 
 wheel: setup
 	$(BIN)/python -m build --wheel

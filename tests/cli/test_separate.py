@@ -43,6 +43,15 @@ def test_stems_mix_and_manifest_appear_and_sum_to_the_song(run, song, tmp_path, 
     assert (facts["device"], facts["gain"], facts["take"]) == ("cpu", 1.0, 0)
 
 
+def test_quality_starts_from_the_best_settings(run, song, manifest):
+    """The tiny model's own settings take two steps; its best, left as they are by default, one."""
+    assert run("separate", song, "--seed", 3, "--quality", "best")[0] == 0
+    assert manifest("song")["settings"]["steps"] == 1
+    status, _, err = run("separate", song, "--seed", 3, "--quality", "fine")
+    assert status == 2
+    assert "'fine'" in err
+
+
 @pytest.mark.parametrize(
     ("options", "subtype", "suffix", "limit"),
     [
