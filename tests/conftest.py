@@ -1,6 +1,7 @@
 """What many tests share: one thread, and a tiny model that is quick and knows nothing."""
 
 import dataclasses
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from stemweave.nets.unet1d import UNet1d, UNet1dConfig
 from stemweave.tasks.studio import Studio, load
 
 torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would what tests start
 
 THREE = Sampling(3, 2.0, 1e-3)
 SETTINGS = Settings(THREE, THREE, learned=Sampling(2, 2.0, 1e-3), dirac=THREE, gaussian=THREE, even=THREE, posterior_mean=THREE)
