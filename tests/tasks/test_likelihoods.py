@@ -18,7 +18,7 @@ FROZEN = {
 }
 MIXTURE = FROZEN["mixture"]
 ORACLE = SimpleNamespace(
-    config=SimpleNamespace(stems=("bass", "drums", "guitar", "piano"), window=8, frames=lambda samples: samples),
+    config=SimpleNamespace(stems=("bass", "drums", "guitar", "piano"), span=1, window=8, frames=lambda samples: samples),
     prior=lambda: GaussianDenoiser(FROZEN["mu"], FROZEN["C"]),
 )
 
