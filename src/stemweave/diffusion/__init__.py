@@ -10,9 +10,11 @@ from stemweave.diffusion.algebra import (
     OnMixture,
     Product,
 )
+from stemweave.diffusion.coherent import AgainstOthers, Coherent, Consistent, Doubled, WithGiven, beside
 from stemweave.diffusion.coupling import Constant, GaussianCoupling, Proportional, SquareRoot, Width
 from stemweave.diffusion.denoiser import Denoiser
 from stemweave.diffusion.gaussian import Gaussian, GaussianDenoiser
+from stemweave.diffusion.guidance import Bound, Guidance, GuidedPair, GuidedPrompts, Prompt, Prompted
 from stemweave.diffusion.mixing import loudest, mix
 from stemweave.diffusion.noise import Noise, NoiseSource
 from stemweave.diffusion.posterior import (
@@ -32,13 +34,18 @@ from stemweave.diffusion.windowed import Windowed, windows
 __all__ = [
     "ADPM2",
     "STEPS",
+    "AgainstOthers",
     "AtLast",
+    "Bound",
     "Churn",
+    "Coherent",
+    "Consistent",
     "Constant",
     "DPMSolver2M",
     "Denoiser",
     "DiracAnchor",
     "DiracTangent",
+    "Doubled",
     "Draw",
     "Euler",
     "EvenProjection",
@@ -48,7 +55,10 @@ __all__ = [
     "GaussianCoupling",
     "GaussianDenoiser",
     "GaussianLikelihood",
+    "Guidance",
     "Guided",
+    "GuidedPair",
+    "GuidedPrompts",
     "Heun",
     "Independent",
     "LevelVariance",
@@ -62,6 +72,8 @@ __all__ = [
     "Problem",
     "Product",
     "Project",
+    "Prompt",
+    "Prompted",
     "Proportional",
     "Relax",
     "Replacement",
@@ -72,6 +84,8 @@ __all__ = [
     "Variance",
     "Width",
     "Windowed",
+    "WithGiven",
+    "beside",
     "final",
     "karras",
     "log_linear",
