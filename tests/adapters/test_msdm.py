@@ -2,15 +2,17 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from stemweave.adapters import msdm
 from stemweave.adapters.msdm import ISDM, MSDM, RUNS, convert
 from stemweave.errors import ModelError
 from stemweave.model.checkpoint import load, save
-from stemweave.model.config import ModelConfig
+from stemweave.model.config import ModelConfig, build
 from stemweave.model.model import Model
 
 
@@ -115,3 +117,17 @@ def test_files_of_other_stems_are_refused(publish, single, tmp_path):
     shutil.copy(files[0], tmp_path / "copy.ckpt")
     with pytest.raises(ModelError, match="hold the same; expected one file for each stem"):
         convert(single, [files[0], tmp_path / "copy.ckpt", *files[2:]])
+
+
+@pytest.mark.parametrize(("config", "name"), [(MSDM, "msdm"), (ISDM, "isdm")])
+def test_the_recipes_train_what_was_published(config, name):
+    """The same network, window, scale and sampling; the likelihoods that are ours, and the levels, are the converter's own."""
+    text = (Path(__file__).parents[2] / "recipes" / f"{name}-slakh2100.yaml").read_text()
+    recipe = yaml.safe_load(text)["model"]
+    made = build(ModelConfig, recipe["config"], name)
+    fields = ("stems", "rate", "window", "net", "sigma_data", "joint", "channels", "mixture_level")
+    assert [getattr(made, field) for field in fields] == [getattr(config, field) for field in fields]
+    for field in ("generate", "likelihood", "anchor", "dirac", "gaussian"):
+        assert getattr(made.settings, field) == getattr(config.settings, field)
+    assert recipe["shares"]["nothing"] == 1
+    assert (recipe["noise"]["mean"], recipe["noise"]["std"], recipe["betas"]) == (-3.0, 1.0, [0.9, 0.99])

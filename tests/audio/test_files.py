@@ -289,3 +289,14 @@ def test_damage_in_the_middle_is_reported_with_its_place(tmp_path, generator):
     path.write_bytes(content)
     with pytest.raises(AudioError, match=r"breaks off|damaged"):
         read(path)
+
+
+@pytest.mark.parametrize("start", [1000, 50_000, 123_457])
+def test_a_part_of_an_mp3_is_what_decoding_all_of_it_gives(tmp_path, start):
+    """After a seek the first frames of an MP3 lack what frames before them hold; decoding begins before the part."""
+    noise = 0.1 * torch.randn(1, 150_000, generator=torch.Generator().manual_seed(0))
+    path = tmp_path / "noise.mp3"
+    write(path, noise, 44100, MP3)
+    with Reader(path) as whole, Reader(path) as part:
+        expected = whole.read()[:, start : start + 4000]
+        torch.testing.assert_close(part.read(start, start + 4000), expected, atol=1e-4, rtol=0)

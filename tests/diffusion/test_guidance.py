@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stemweave.diffusion import (
-    Bound,
+    BoundPrompts,
     DiracAnchor,
     DiracTangent,
     Euler,
@@ -74,7 +74,7 @@ def test_guidance_acts_inside_its_interval(sigma, acts):
 
 def test_guidance_everywhere_is_the_plain_rule():
     table, x = Table(), random(2, 1, 1, 6)
-    pair = Bound(table, ("bass",)), Bound(table, ("drums",))
+    pair = BoundPrompts(table, ("bass",)), BoundPrompts(table, ("drums",))
     torch.testing.assert_close(GuidedPair(*pair, Guidance(2.5))(x, SIGMA), Guided(*pair, 2.5)(x, SIGMA))
 
 
@@ -121,7 +121,7 @@ def test_all_prompts_of_a_step_are_one_pass():
     prompts, negatives = ("bass", "drums", "bass, drums"), ("drums", None, None)
     out = GuidedPrompts(table, prompts, negatives, Guidance(2.0))(x, SIGMA)
     assert table.calls == [prompts + negatives]
-    apart = Guided(Bound(table, prompts), Bound(table, negatives), 2.0)(x, SIGMA)
+    apart = Guided(BoundPrompts(table, prompts), BoundPrompts(table, negatives), 2.0)(x, SIGMA)
     torch.testing.assert_close(out, apart)
 
 
@@ -130,14 +130,14 @@ def test_references_cost_nothing_where_guidance_rests(guidance):
     table, x = Table(), random(1, 1, 1, 4)
     out = GuidedPrompts(table, ("bass",), (None,), guidance)(x, SIGMA)
     assert table.calls == [("bass",)]
-    torch.testing.assert_close(out, Bound(table, ("bass",))(x, SIGMA))
+    torch.testing.assert_close(out, BoundPrompts(table, ("bass",))(x, SIGMA))
 
 
 def test_wrong_counts_of_prompts():
     with pytest.raises(UsageError, match="got 1 negative prompts for 2 prompts"):
         GuidedPrompts(Table(), ("bass", "drums"), (None,), Guidance(2.0))
     with pytest.raises(UsageError, match="got 1 prompts for 2 stems"):
-        Bound(Table(), ("bass",))(random(1, 2, 1, 3), SIGMA)
+        BoundPrompts(Table(), ("bass",))(random(1, 2, 1, 3), SIGMA)
     with pytest.raises(UsageError, match="got 2 prompts for 1 stems"):
         GuidedPrompts(Table(), ("bass", "drums"), (None, None), Guidance(1.0))(random(1, 1, 1, 3), SIGMA)
     with pytest.raises(UsageError, match="for 1 stems"):
@@ -152,9 +152,9 @@ def test_separator_is_the_dirac_rule_of_the_prompted_priors(propagate, anchor, s
     """One pass for all prompts, one expert per prompt, and the joint Gaussian agree; methods' slopes of the flow."""
     place, table = NAMES.index(anchor), Table()
     joint = GaussianDenoiser(torch.zeros(4, **DOUBLE), torch.tensor(list(LEVELS.values()), **DOUBLE).square().diag())
-    apart = Independent(tuple(Bound(table, (name,)) for name in NAMES))
+    apart = Independent(tuple(BoundPrompts(table, (name,)) for name in NAMES))
     wanted = propagate(dirac(joint, place, 4), 1, RELEASE, Euler())
-    for denoiser in (apart, Bound(table, NAMES)):
+    for denoiser in (apart, BoundPrompts(table, NAMES)):
         ours = propagate(dirac(denoiser, place, 4), 1, RELEASE, Euler())
         torch.testing.assert_close(ours.gain, wanted.gain, rtol=1e-9, atol=1e-12)
         torch.testing.assert_close(ours.covariance, wanted.covariance, rtol=1e-9, atol=1e-12)
@@ -166,7 +166,7 @@ def test_separator_is_the_dirac_rule_of_the_prompted_priors(propagate, anchor, s
 def test_extractor_is_the_dirac_rule_of_the_pair(propagate, target):
     """Target and rest, the rest prompted by the other names: gains as the amplitudes' ratio, far from the powers'."""
     rest = ", ".join(name for name in NAMES if name != target)
-    ours = propagate(dirac(Bound(Table(), (target, rest)), 1, 2), 1, RELEASE, Euler())
+    ours = propagate(dirac(BoundPrompts(Table(), (target, rest)), 1, 2), 1, RELEASE, Euler())
     joint = GaussianDenoiser(torch.zeros(4, **DOUBLE), torch.tensor(list(LEVELS.values()), **DOUBLE).square().diag())
     pair = propagate(dirac(joint.pair(NAMES.index(target)), 1, 2), 1, RELEASE, Euler())
     torch.testing.assert_close(ours.gain, pair.gain, rtol=1e-9, atol=1e-12)

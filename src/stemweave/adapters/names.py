@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from stemweave.errors import ModelError
+from stemweave.model.checkpoint import Shape, mismatch, shapes
 
-Shape = tuple[int, ...]
 Published = Callable[[str, Shape], dict[str, Shape]]
 """(our name, our shape) → the published tensors, by name, that hold it: itself, or a weight norm's g and v."""
 
@@ -80,25 +80,20 @@ def expected(net: nn.Module, published: Published) -> dict[str, Shape]:
 
 def ours(net: nn.Module, published: Published, tensors: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
     """Published tensors as the state of `net`. Raises ModelError where names or shapes are not exactly those expected."""
-    check(expected(net, published), {name: tuple(value.shape) for name, value in tensors.items()}, where)
-    shapes = {name: tuple(value.shape) for name, value in net.state_dict().items()}
-    return {name: folded([tensors[part] for part in published(name, shape)]).reshape(shape) for name, shape in shapes.items()}
+    check(expected(net, published), shapes(tensors), where)
+    own = shapes(net.state_dict())
+    return {name: folded([tensors[part] for part in published(name, shape)]).reshape(shape) for name, shape in own.items()}
 
 
 def check(wanted: Mapping[str, Shape], found: Mapping[str, Shape], where: str) -> None:
     """Raises ModelError, naming the first difference, unless names and shapes agree."""
-    wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-    if wrong:
-        name = wrong[0]
-        raise ModelError(
-            f"{where} is not this network: {len(wrong)} tensors differ, first {name}: expected {wanted.get(name, 'none')}, "
-            f"found {found.get(name, 'none')}; expected {counted(wanted)}, found {counted(found)}"
-        )
+    if difference := mismatch(wanted, found):
+        raise ModelError(f"{where} is not this network: {difference}; expected {counted(wanted)}, found {counted(found)}")
 
 
-def counted(shapes: Mapping[str, Shape]) -> str:
+def counted(listed: Mapping[str, Shape]) -> str:
     """How many tensors and parameters."""
-    return f"{len(shapes)} tensors ({sum(map(prod, shapes.values()))} parameters)"
+    return f"{len(listed)} tensors ({sum(map(prod, listed.values()))} parameters)"
 
 
 def folded(parts: list[Tensor]) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from stemweave.audio.formats import WAV32, Encoding
 from stemweave.audio.headers import foreign_format, is_cut_short
-from stemweave.audio.mpeg import least_samples, says_length
+from stemweave.audio.mpeg import LEAD, least_samples, says_length
 from stemweave.audio.resample import resample
 from stemweave.errors import AudioError, OutputError
 
@@ -40,6 +40,7 @@ class Reader:
         self._file, self.frames = _open(self.path)
         self.rate: int = self._file.samplerate
         self.channels: int = self._file.channels
+        self._lead = LEAD if self._file.format == "MP3" else 0
         self._start = 0  # where the block in hand begins
         self._block = torch.zeros(self.channels, 0)
 
@@ -65,7 +66,9 @@ class Reader:
     def _inside(self, first: int, last: int) -> Tensor:
         held = self._start + self._block.shape[-1]
         if not self._start <= first <= held:
-            self._file.seek(first)
+            begin = max(first - self._lead, 0)
+            self._file.seek(begin)
+            self._decode(first - begin, begin)
             self._block, self._start, held = self._block[:, :0], first, first
         fresh = self._decode(max(0, last - held), held)
         self._block = torch.cat([self._block[:, first - self._start :], fresh], dim=1)

@@ -1,4 +1,4 @@
-"""How long an MP3 really is: libsndfile guesses, and stops there, where the file does not say."""
+"""What libsndfile leaves to know of an MP3: how long it really is, and where its sound is whole after a seek."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,8 @@ _KBITS = {
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),  # MPEG-2 and 2.5
 }
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+LEAD = 16 * 1152
+"""Samples to decode and drop before those that are wanted: after a seek the first frames lack what frames before them hold."""
 _SLACK = 8  # frames of tags, encoder delay and padding
 
 

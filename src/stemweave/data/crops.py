@@ -4,16 +4,16 @@
 ``audio`` and belongs in no loss, while a stem known to be silent is zeros and does.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, distributed
-from torch.utils.data import Dataset, IterableDataset, get_worker_info
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from stemweave.data.shards import ACTIVE, Cache
+from stemweave.data.streams import Stream
 
 TRIES = 8
 """Draws after which a crop with too few sounding stems is taken as it is."""
@@ -39,7 +39,7 @@ class Spots:
         return track, spot - (int(self.ends[track - 1]) if track else 0)
 
 
-class RandomCrops(IterableDataset[Item]):
+class RandomCrops(Stream[Item]):
     """An endless stream of random crops, the same for the same (seed, rank, worker, epoch) and no other.
 
     ``gain_db`` is the standard deviation of each stem's level in dB; ``polarity`` flips each stem's sign half of the
@@ -60,22 +60,14 @@ class RandomCrops(IterableDataset[Item]):
         sounding: int = 0,
         rank: int | None = None,
     ) -> None:
-        self.cache, self.length, self.seed, self.epoch = cache, length, seed, 0
+        super().__init__(self._item, seed, rank)
+        self.cache, self.length = cache, length
         self.gain_db, self.polarity, self.remix, self.sounding = gain_db, polarity, remix, sounding
-        self.rank = _rank() if rank is None else rank
         self.spots = Spots.of(cache, length)
 
-    def set_epoch(self, epoch: int) -> None:
-        """Start another stream, as when training resumes; takes effect when iteration next begins."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[Item]:
-        worker = get_worker_info()
-        seed = np.random.SeedSequence((self.seed, self.rank, worker.id if worker else 0, self.epoch))
-        rng = np.random.default_rng(seed)
-        while True:
-            audio, known = self._sounding(rng)
-            yield torch.from_numpy(audio * self._gains(rng)), torch.from_numpy(known)
+    def _item(self, rng: np.random.Generator) -> Item:
+        audio, known = self._sounding(rng)
+        return torch.from_numpy(audio * gains(rng, len(audio), self.gain_db, self.polarity)), torch.from_numpy(known)
 
     def _sounding(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         for _ in range(TRIES):
@@ -92,12 +84,6 @@ class RandomCrops(IterableDataset[Item]):
         crops = [self._crop(rng) for _ in self.cache.stems]
         audio, known = zip(*((a[stem], k[stem]) for stem, (a, k) in enumerate(crops)), strict=True)
         return np.stack(audio), np.array(known)
-
-    def _gains(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        count = len(self.cache.stems)
-        decibels, signs = rng.normal(0.0, self.gain_db, count), rng.choice((-1.0, 1.0), count)
-        gains = 10 ** (decibels / 20) * (signs if self.polarity else 1.0)
-        return gains.astype(np.float32)[:, None, None]
 
 
 class FixedCrops(Dataset[Item]):
@@ -119,5 +105,8 @@ class FixedCrops(Dataset[Item]):
         return torch.from_numpy(self.cache.read(track, start, self.length)), known
 
 
-def _rank() -> int:
-    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+def gains(rng: np.random.Generator, stems: int, gain_db: float, polarity: bool) -> NDArray[np.float32]:
+    """A random gain for each stem, normal in dB, and with `polarity` a random sign. Shape: (stems, 1, 1)."""
+    decibels, signs = rng.normal(0.0, gain_db, stems), rng.choice((-1.0, 1.0), stems)
+    drawn = 10 ** (decibels / 20) * (signs if polarity else 1.0)
+    return drawn.astype(np.float32)[:, None, None]

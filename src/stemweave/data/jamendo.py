@@ -20,14 +20,13 @@ import soundfile
 import torch
 from torch import Tensor
 
+from stemweave.audio.mpeg import LEAD
 from stemweave.data.texted import Recording
 from stemweave.errors import DataError
 
 SPLITS: Mapping[str, range] = MappingProxyType({"train": range(98), "validation": range(98, 100)})
 """The tar files of each split as in 2403.11706: the first 98 and the last 2. Artists are in both."""
 DROPOUT = 0.5
-LEAD = 1152 * 16
-"""Samples decoded and dropped before a window: after a seek an MP3's first frames lack what frames before them hold."""
 COLUMNS = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION"]
 PLACE = re.compile(r"(\d\d)/(\d+)\.mp3$")
 MEMBER = re.compile(r"(?:^|/)(\d+)(?:\.low)?\.mp3$")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stemweave.data.crops import Spots
+from stemweave.data.crops import Spots, gains
 from stemweave.data.shards import ACTIVE, Cache
 from stemweave.data.streams import TRIES, Texted, until
 from stemweave.errors import DataError
@@ -68,19 +68,13 @@ class Mixtures:
 
     def _mixture(self, rng: np.random.Generator) -> Texted | None:
         track, start = self.spots.at(rng.random())
-        audio = self.cache.read(track, start, self.length) * self._gains(rng)
+        audio = self.cache.read(track, start, self.length) * gains(rng, len(self.cache.stems), self.gain_db, self.polarity)
         sounding = np.flatnonzero(np.square(audio).mean(axis=(1, 2)) >= ACTIVE**2)
         if len(sounding) < FEWEST:
             return None
         chosen = subset(sounding, rng)
         text = self.describe(self.cache.tracks[track].id, [self.cache.stems[stem] for stem in chosen], rng)
         return torch.from_numpy(audio[chosen].sum(axis=0)), self.cache.rate, text
-
-    def _gains(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        count = len(self.cache.stems)
-        decibels, signs = rng.normal(0.0, self.gain_db, count), rng.choice((-1.0, 1.0), count)
-        gains = 10 ** (decibels / 20) * (signs if self.polarity else 1.0)
-        return gains.astype(np.float32)[:, None, None]
 
 
 def subset(items: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from stemweave.audio.formats import SUFFIXES
 from stemweave.audio.resample import resample
 from stemweave.data.shards import ACTIVE
 from stemweave.data.streams import TRIES, Texted, until
+from stemweave.data.tracks import as_channels
 from stemweave.errors import DataError
 
 KEYS = ("prompt", "text", "caption", "description")
@@ -70,18 +71,11 @@ class Windows:
         with recording.open() as sound:
             needed = -(-self.length * sound.rate // self.rate)
             start = int(rng.integers(max(sound.frames - needed, 0) + 1))
-            audio = self._channels(recording.name, sound.read(start, start + needed))
+            audio = as_channels(recording.name, sound.read(start, start + needed), self.channels)
             audio = resample(audio, sound.rate, self.rate, self.length)
         if audio.square().mean() < ACTIVE**2:
             return None
         return audio, self.rate, recording.text(rng)
-
-    def _channels(self, name: str, audio: Tensor) -> Tensor:
-        if self.channels == 1:
-            return audio.mean(0, keepdim=True)
-        if len(audio) not in (1, self.channels):
-            raise DataError(f"{name} has {len(audio)} channels, expected 1 or {self.channels}; ask for one channel")
-        return audio.expand(self.channels, -1)
 
 
 def open_texted(root: str | Path) -> tuple[Recording, ...]:

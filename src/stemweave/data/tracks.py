@@ -109,14 +109,15 @@ def _length(frames: Sequence[int], rate: int) -> int:
 
 def _read(path: Path, rate: int, channels: int) -> Tensor:
     with Reader(path) as file:
-        return resample(_channels(path, file.read(), channels), file.rate, rate)
+        return resample(as_channels(path, file.read(), channels), file.rate, rate)
 
 
-def _channels(path: Path, audio: Tensor, channels: int) -> Tensor:
+def as_channels(name: str | Path, audio: Tensor, channels: int) -> Tensor:
+    """Audio (any, samples) in so many channels: the mean for one, mono copied. Raises DataError, naming it, for others."""
     if len(audio) == channels:
         return audio
     if channels == 1:
         return audio.mean(0, keepdim=True)
     if len(audio) == 1:
         return audio.expand(channels, -1)
-    raise DataError(f"{path} has {len(audio)} channels, expected 1 or {channels}; ask for one channel")
+    raise DataError(f"{name} has {len(audio)} channels, expected 1 or {channels}; ask for one channel")

@@ -14,7 +14,7 @@ from stemweave.diffusion.coherent import AgainstOthers, Coherent, Consistent, Do
 from stemweave.diffusion.coupling import Constant, GaussianCoupling, Proportional, SquareRoot, Width
 from stemweave.diffusion.denoiser import Denoiser
 from stemweave.diffusion.gaussian import Gaussian, GaussianDenoiser
-from stemweave.diffusion.guidance import Bound, Guidance, GuidedPair, GuidedPrompts, Prompt, Prompted
+from stemweave.diffusion.guidance import BoundPrompts, Guidance, GuidedPair, GuidedPrompts, Prompt, Prompted
 from stemweave.diffusion.mixing import loudest, mix
 from stemweave.diffusion.noise import Noise, NoiseSource
 from stemweave.diffusion.posterior import (
@@ -36,7 +36,7 @@ __all__ = [
     "STEPS",
     "AgainstOthers",
     "AtLast",
-    "Bound",
+    "BoundPrompts",
     "Churn",
     "Coherent",
     "Consistent",

@@ -75,7 +75,7 @@ class GuidedPair:
 
 
 @dataclass(frozen=True, eq=False)
-class Bound:
+class BoundPrompts:
     """A text model with one prompt per stem: independent experts in one forward pass."""
 
     model: Prompted
@@ -90,7 +90,7 @@ class Bound:
 
 @dataclass(frozen=True, eq=False)
 class GuidedPrompts:
-    """`Bound` under guidance, prompts and references in one forward pass.
+    """`BoundPrompts` under guidance, prompts and references in one forward pass.
 
     `references`: one per prompt, a negative prompt or None. `UsageError` for other counts.
     """

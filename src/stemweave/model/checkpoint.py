@@ -17,7 +17,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from stemweave.errors import ModelError, OutputError
 from stemweave.model.codec import Codec, CodecConfig
@@ -105,17 +105,28 @@ def load_weights(model: nn.Module, folder: Path) -> None:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is not a whole safetensors file ({error}); pickled weights are never loaded") from error
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
-        name = wrong[0]
-        raise ModelError(
-            f"{path} does not fit its {CONFIG}: {len(wrong)} tensors differ, first {name}: "
-            f"expected {expected.get(name, 'none')}, found {found.get(name, 'none')}"
-        )
+    if difference := mismatch(shapes(model.state_dict()), shapes(tensors)):
+        raise ModelError(f"{path} does not fit its {CONFIG}: {difference}")
     if bad := [name for name, value in tensors.items() if not value.float().isfinite().all()]:
         raise ModelError(f"{path} holds values that are not finite, first in {bad[0]}")
     model.load_state_dict({name: value.float() for name, value in tensors.items()})
+
+
+Shape = tuple[int, ...]
+
+
+def shapes(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+    """The tensors' shapes, by name."""
+    return {name: tuple(value.shape) for name, value in tensors.items()}
+
+
+def mismatch(expected: Mapping[str, Shape], found: Mapping[str, Shape]) -> str:
+    """How many tensors differ in name or shape, and the first of them, in words; empty where none does."""
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    if not wrong:
+        return ""
+    one, other = (side.get(wrong[0], "none") for side in (expected, found))
+    return f"{len(wrong)} tensors differ, first {wrong[0]}: expected {one}, found {other}"
 
 
 def save(
