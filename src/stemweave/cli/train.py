@@ -8,7 +8,10 @@ SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 
 
 def train(context: typer.Context) -> None:
-    """Train a model: stemweave train fit --config recipes/band.yaml (LightningCLI; `train fit --help` lists every setting)."""
+    """Train a model: stemweave train fit --config recipes/band.yaml (LightningCLI; `train fit --help` lists every setting).
+
+    Models of text: stemweave train text fit --config recipes/gmsdi-band.yaml.
+    """
     try:
         from stemweave.training.run import train as run
     except ImportError as error:

@@ -42,10 +42,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
 """What the procedural kinds are called whose own name would not do."""
 
 PHRASINGS = (
-    "{band}, {tempo} bpm {style}", "{style} at {tempo} bpm with {band}", "{tempo} bpm {style}, {band}", "{style}: {band}",
+    "{band}", "{band}, {tempo} bpm", "{band} at {tempo} bpm", "{band}, {tempo} bpm {style}", "{style} at {tempo} bpm with {band}", "{tempo} bpm {style}, {band}", "{style}: {band}",
     "{band} playing {style}",
 )  # fmt: skip
-UNSTYLED = ("{band}", "{band}, {tempo} bpm", "{band} at {tempo} bpm")
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,12 @@ class Descriptions:
 
     Instruments are named in any order, each by its own name or, as often as ``plain`` says, by its stem's; tempo and
     style are told in one of several ways or not at all. As often as ``plain`` says, the text is labels alone ("Bass,
-    Drums"). Every draw is from the generator given.
+    Drums"). Every draw is from the generator given. Of the ``phrasings`` those with ``{style}`` are for songs that have one.
     """
 
     songs: Mapping[str, Song]
     plain: float = 0.25
+    phrasings: tuple[str, ...] = PHRASINGS
 
     def __call__(self, track: str, stems: Sequence[str], rng: np.random.Generator) -> str:
         """The text of the ``stems`` of a track; :class:`DataError` for a track or a stem that no manifest knows."""
@@ -76,7 +76,7 @@ class Descriptions:
             return labels(track, stems, rng)
         named = [stem if rng.random() < self.plain else name for stem, name in zip(stems, instruments, strict=True)]
         song = self.songs[track]
-        phrasings = (*UNSTYLED, *PHRASINGS) if song.style else UNSTYLED
+        phrasings = [one for one in self.phrasings if song.style or "{style}" not in one]
         phrasing = phrasings[int(rng.integers(len(phrasings)))]
         band = _JOINS[int(rng.integers(len(_JOINS)))]([named[k] for k in rng.permutation(len(named))])
         return phrasing.format(band=band, tempo=round(song.tempo), style=song.style)

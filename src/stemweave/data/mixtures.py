@@ -12,21 +12,13 @@ from stemweave.data.crops import Spots, gains
 from stemweave.data.shards import ACTIVE, Cache
 from stemweave.data.streams import TRIES, Texted, until
 from stemweave.errors import DataError
+from stemweave.nets.prompts import label
 
 FEWEST = 2
 """Stems that sound in a mixture."""
 
 Describe = Callable[[str, Sequence[str], np.random.Generator], str]
 """(track id, the stems that sound, generator) to text."""
-
-
-def label(stem: str) -> str:
-    """A stem's name as a prompt.
-
-    >>> label("lead_guitar")
-    'Lead guitar'
-    """
-    return stem.replace("_", " ").capitalize()
 
 
 def labels(_track: str, stems: Sequence[str], _rng: np.random.Generator) -> str:

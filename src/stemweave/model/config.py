@@ -10,6 +10,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from stemweave.errors import ModelError
 from stemweave.model.codec import CodecConfig
+from stemweave.nets.text import Words
+from stemweave.nets.textunet import TextUNetConfig
 from stemweave.nets.unet import UNetConfig
 from stemweave.nets.unet1d import UNet1dConfig
 
@@ -56,11 +58,28 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class EncoderConfig:
+    """A frozen model of text: "t5", "clap" or "sentences"; `source`: hub id or local folder ("": its own default)."""
+
+    encoder: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """How prompts are heard: by a vocabulary or an encoder, `width` numbers a token."""
+
+    reader: Words | EncoderConfig
+    width: int = 128
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Everything beside the weights. `joint` priors have one network over all stems, else one network per stem.
 
     rate in Hz; window in samples of sound, as trained, of which the network hears `span` at once in use; with a `codec` it
-    works on each stem's latents. sigma_data (of the latents, where there are any) and levels (RMS of a sounding stem) in full
+    works on each stem's latents. With `text` it is a model of mixtures, one signal at a time, that is told in words what sounds;
+    `stems` are then only those that it is told of by itself. sigma_data (of the latents, where there are any) and levels (RMS of a sounding stem) in full
     scale = 1; mixture_level (RMS) is where a song's level is brought to before the network hears it, 0 where songs and given
     stems are taken as they are.
     errors[i][n] is the mean squared error of stem n at noise level error_sigmas[i] of the unconditional prior, measured on
@@ -72,11 +91,12 @@ class ModelConfig:
     stems: tuple[str, ...]
     rate: int
     window: int
-    net: UNetConfig | UNet1dConfig
+    net: UNetConfig | UNet1dConfig | TextUNetConfig
     sigma_data: float
     joint: bool = True
     channels: int = 1
     span: int = 1
+    text: TextConfig | None = None
     codec: CodecConfig | None = None
     levels: tuple[float, ...] = ()
     mixture_level: float = 0.1

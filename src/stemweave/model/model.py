@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from stemweave.diffusion.denoiser import Denoiser
 from stemweave.diffusion.precondition import Precondition
 from stemweave.errors import ModelError
 from stemweave.model.codec import Codec, Identity
@@ -45,7 +46,7 @@ class Model(nn.Module):
         answer = self.net(scaled, self.precondition.noise(sigma), mixture / self.config.sigma_data, mixed)
         return self.precondition.denoised(x, each, answer)
 
-    def prior(self) -> "Bound":
+    def prior(self) -> Denoiser:
         """The unconditional joint prior of the paper (2302.02257 §3)."""
         return Bound(self)
 

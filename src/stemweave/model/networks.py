@@ -4,13 +4,16 @@ import torch
 from torch import Tensor, nn
 
 from stemweave.errors import ModelError
-from stemweave.model.config import ModelConfig
+from stemweave.model.config import ModelConfig, TextConfig
+from stemweave.nets.textunet import TextUNet, TextUNetConfig
 from stemweave.nets.unet import StemUNet
 from stemweave.nets.unet1d import UNet1d, UNet1dConfig
 
 
 def network(config: ModelConfig) -> nn.Module:
-    """Joint over all stems, or one per stem. Raises ModelError where its size does not fit the stems."""
+    """Joint over all stems, one per stem, or one that is told what to hear. Raises ModelError where its size does not fit."""
+    if config.text:
+        return texted(config, config.text)
     if config.joint:
         return single(config, len(config.stems))
     return PerStem([single(config, 1) for _ in config.stems])
@@ -19,12 +22,27 @@ def network(config: ModelConfig) -> nn.Module:
 def single(config: ModelConfig, stems: int) -> nn.Module:
     """One network over so many stems."""
     net, expected = config.net, stems * config.width
+    if isinstance(net, TextUNetConfig):
+        raise ModelError(f"{config.name}: its network is told in words what sounds, but the model has no text")
     inputs = net.inputs if isinstance(net, UNet1dConfig) else net.stems * net.channels
     if inputs != expected:
         known = ", ".join(config.stems)
         each = f" with {config.width} latents of codec {config.codec.name} each" if config.codec else ""
         raise ModelError(f"{config.name}: its network takes {inputs} signals, expected {expected} for {known}{each}")
     return Unconditioned(UNet1d(net), config.sigma_data) if isinstance(net, UNet1dConfig) else StemUNet(net)
+
+
+def texted(config: ModelConfig, text: TextConfig) -> nn.Module:
+    """The network of a model of text: (x (batch, 1, channels, samples), σ (batch,), prompt) → as x."""
+    net = config.net
+    if not isinstance(net, TextUNetConfig):
+        raise ModelError(f"{config.name}: a model with text needs a network with text, got {type(net).__name__}")
+    if (net.channels, net.text) != (config.width, text.width):
+        raise ModelError(
+            f"{config.name}: its network takes {net.channels} channels and prompts of {net.text}, expected {config.width} "
+            f"and {text.width}"
+        )
+    return TextUNet(net)
 
 
 class Unconditioned(nn.Module):

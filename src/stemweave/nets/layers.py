@@ -60,6 +60,27 @@ class Attention(nn.Module):
         return x + self.project_out(mixed.transpose(1, 2).flatten(2))
 
 
+class CrossAttention(nn.Module):
+    """Each position attends to a prompt's tokens, which have no order."""
+
+    def __init__(self, width: int, condition: int, text: int, head: int = 64) -> None:
+        super().__init__()
+        self.heads = max(1, width // head)
+        self.film = Film(width, condition)
+        inner = self.heads * head
+        self.query = nn.Linear(width, inner, bias=False)
+        self.key_value = nn.Linear(text, 2 * inner, bias=False)
+        self.project_out = nn.Linear(inner, width, bias=False)
+        nn.init.normal_(self.project_out.weight, std=0.1 / math.sqrt(inner))
+
+    def forward(self, x: Tensor, condition: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Shape: x (batch, time, width), tokens (batch, n, text), mask (batch, n), False where padded → as x."""
+        parts = (self.query(self.film(x, condition)), *self.key_value(tokens).chunk(2, -1))
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        return x + self.project_out(mixed.transpose(1, 2).flatten(2))
+
+
 def rotate(x: Tensor, longest: float = 1000.0) -> Tensor:
     """Turn pairs of channels by angles proportional to the position. Shape: (..., time, channels)."""
     time, half = x.shape[-2], x.shape[-1] // 2

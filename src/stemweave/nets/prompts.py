@@ -44,6 +44,14 @@ class Prompt:
         extra = length - self.mask.shape[1]
         return Prompt(F.pad(self.tokens, (0, 0, 0, extra)), F.pad(self.mask, (0, extra)), self.pooled)
 
+    def tiled(self, batch: int) -> "Prompt":
+        """All of them again for each of `batch` items, one item after another."""
+        return Prompt(self.tokens.repeat(batch, 1, 1), self.mask.repeat(batch, 1), self.pooled.repeat(batch, 1))
+
+    def split(self) -> list["Prompt"]:
+        """One prompt each."""
+        return [Prompt(*parts) for parts in zip(self.tokens.split(1), self.mask.split(1), self.pooled.split(1), strict=True)]
+
     def repeated(self, batch: int) -> "Prompt":
         """One prompt for the whole batch, or one each. Raises :class:`UsageError` for another number of prompts."""
         if len(self) not in (1, batch):
@@ -70,6 +78,15 @@ def stacked(sequences: Sequence[Tensor]) -> Prepared:
     lengths = torch.tensor([len(sequence) for sequence in sequences])
     values = torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True)
     return Prepared(values, torch.arange(values.shape[1]) < lengths[:, None])
+
+
+def label(stem: str) -> str:
+    """A stem's name as a prompt.
+
+    >>> label("lead_guitar")
+    'Lead guitar'
+    """
+    return stem.replace("_", " ").capitalize()
 
 
 def checked(texts: Sequence[str]) -> list[str]:

@@ -1,11 +1,13 @@
 """Conditioners: texts become what a net hears, in two acts.
 
-`Conditioner.prepare` turns texts into tensors on the CPU, with a vocabulary (`Labels`) or a frozen model (`Encoded`, over the
+`Conditioner.prepare` turns texts into tensors on the CPU, with a vocabulary (`Words`) or a frozen model (`Encoded`, over the
 encoders of `encoders`); `Conditioner.forward` turns those into a `Prompt` with what is learned.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -27,36 +29,71 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class Labels:
-    """A vocabulary: "Bass, Drums" is the set of its names, in any order and case. No text model.
+class Words:
+    """A vocabulary: "slap bass, Drums" is the set of its phrases, in any order and case; a phrase is a bag of words. No text model.
 
-    Raises :class:`UsageError` for a vocabulary that is empty, says a name twice, or holds an empty name or one with a comma.
+    Each name holds all spellings of one word, "drums drum kit". Commas, "and", "with" and the like end a phrase; articles do
+    not count. Raises :class:`UsageError` for a vocabulary that is empty or knows a spelling twice.
     """
 
     names: tuple[str, ...]
-    _places: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        places = {_plain(name): place for place, name in enumerate(self.names)}
-        if not places or len(places) < len(self.names) or "" in places or any("," in name for name in places):
-            raise UsageError(f"labels {', '.join(map(repr, self.names)) or 'of none'}: expected distinct names without commas")
-        object.__setattr__(self, "_places", places)
+        spellings = [spelling for name in self.names for spelling in _words(name)]
+        if not spellings or len(set(spellings)) < len(spellings) or not all(map(_words, self.names)):
+            raise UsageError(f"words {', '.join(map(repr, self.names)) or 'of none'}: expected names with distinct spellings")
 
     def prepare(self, texts: Sequence[str]) -> Prepared:
-        """Indices (batch, n), ascending in each text. Raises :class:`UsageError` for an empty text or an unknown name."""
-        return stacked([torch.tensor(self._found(text)) for text in checked(texts)])
+        """Places in the vocabulary from 1 (batch, phrases, `LONGEST`), 0 where a phrase is shorter; phrases ascending.
+
+        Raises :class:`UsageError` for an empty text, an unknown word, a phrase of too many, or a text that names nothing.
+        """
+        return stacked([torch.tensor(self._phrases(text)) for text in checked(texts)])
 
     def embedding(self, width: int) -> nn.Module:
-        """One learned vector per name."""
-        return nn.Embedding(len(self.names), width)
+        """The sum of one learned vector per word."""
+        return Bag(len(self.names), width)
 
-    def _found(self, text: str) -> list[int]:
-        said = {_plain(part) for part in text.split(",")} - {""}
-        if unknown := sorted(said - set(self._places)):
-            raise UsageError(f"unknown label {unknown[0][:80]!r}: this model knows {', '.join(self.names)}")
-        if not said:
-            raise UsageError(f"the prompt {text[:80]!r} names nothing: this model knows {', '.join(self.names)}")
-        return sorted(self._places[name] for name in said)
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {spelling: place for place, name in enumerate(self.names, 1) for spelling in _words(name)}
+
+    @property
+    def _known(self) -> str:
+        return ", ".join(_words(name)[0] for name in self.names)
+
+    def _phrases(self, text: str) -> list[list[int]]:
+        found = {self._phrase(part) for part in _JOINTS.split(text.casefold())} - {()}
+        if not found:
+            raise UsageError(f"the prompt {text[:80]!r} names nothing: this model knows {self._known}")
+        return sorted([*phrase, *[0] * (LONGEST - len(phrase))] for phrase in found)
+
+    def _phrase(self, text: str) -> tuple[int, ...]:
+        said = [word for word in _words(text) if word not in _ARTICLES]
+        if unknown := [word for word in said if word not in self._places]:
+            raise UsageError(f"unknown word {unknown[0][:40]!r} in a prompt: this model knows {self._known}")
+        places = tuple(sorted({self._places[word] for word in said}))
+        if len(places) > LONGEST:
+            raise UsageError(f"{len(places)} words on one sound in {text[:40]!r}, at most {LONGEST}: part sounds by commas")
+        return places
+
+
+LONGEST = 6
+"""Words of a phrase."""
+_JOINTS = re.compile(r"[,;:+&/.\n]|\b(?:and|with|at|playing|plus)\b")
+_ARTICLES = frozenset(("a", "an", "the", "some"))
+
+
+class Bag(nn.Module):
+    """Sums of word vectors. Shape: (..., words) places from 1, 0 for none → (..., width)."""
+
+    def __init__(self, words: int, width: int) -> None:
+        super().__init__()
+        self.words = nn.Embedding(words + 1, width, padding_idx=0)
+
+    def forward(self, places: Tensor) -> Tensor:
+        """One vector per phrase."""
+        return self.words(places).sum(-2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,5 +167,8 @@ def _chosen(which: Tensor, yes: Prompt, no: Prompt) -> Prompt:
     )
 
 
-def _plain(name: str) -> str:
-    return " ".join(name.split()).casefold()
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+_WORD = re.compile(r"[^\W_]+")

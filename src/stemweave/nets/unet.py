@@ -7,6 +7,7 @@ out, the trunk saying per band what counts as standing out; and, where a mixture
 separation networks do.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -56,7 +57,7 @@ class StemUNet(nn.Module):
         self.register_buffer("spread", (matrix.T > 0).float(), persistent=False)
         self.upper = int((self.spread[:, low:].sum(1) > 0).sum())
         self.enter = nn.Linear(channels * (stems * (low + bands) + 2 * low + bands), width)
-        self.trunk = Trunk(config)
+        self.trunk = Trunk(config.widths, config.blocks, config.condition, config.kernel, config.expand)
         self.own = nn.Linear(width, stems * channels * low)
         self.keep = nn.Linear(width, stems * channels * 3 * bands)
         self.mask = nn.Linear(width, (stems + 1) * channels * (low + self.upper))
@@ -120,14 +121,10 @@ class StemUNet(nn.Module):
         mean of a coefficient that is silent or sounds has this form. w starts at c_skip, the best share for white data.
         Shape: (batch, stems, channels, frames, hop); 0 for given stems.
         """
-        ratio = torch.where(sigma > 0, sigma, 1.0)[:, :, None, None, None]
-        around = F.avg_pool2d(power.flatten(0, 2), (5, 1), 1, (2, 0), count_include_pad=False).view_as(power)
         bands = self.split(self.keep(hidden), self.config.stems).unflatten(-1, (3, -1))
         offset, here, near = (bands @ self.spread).unbind(-2)
-        logit = offset + here * (power + FLOOR).log() + near * (around + FLOOR).log()
-        kept = (logit - 2 * ratio.log()).sigmoid() - 1 / (1 + ratio**2)
-        noised = (sigma > 0).to(kept.dtype)[:, :, None, None, None]
-        return kept * (ratio + 1 / ratio) * noised
+        logit = offset + here * (power + FLOOR).log() + near * (around(power) + FLOOR).log()
+        return keeping(logit, sigma[:, :, None, None, None])
 
     def shares(self, hidden: Tensor, condition: Tensor, mixed: Tensor) -> Tensor:
         """Each stem's share of the mixture's coefficients. Shape: (batch, stems, channels, frames, hop)."""
@@ -142,24 +139,38 @@ FLOOR = 1e-3
 """Added to powers before their logarithm; noised stems have power 1 or so."""
 
 
+def around(power: Tensor) -> Tensor:
+    """The mean over five frames. Shape: (..., frames, hop) → the same."""
+    return F.avg_pool2d(power.flatten(0, -3), (5, 1), 1, (2, 0), count_include_pad=False).view_as(power)
+
+
+def keeping(logit: Tensor, sigma: Tensor) -> Tensor:
+    """(w − c_skip)/(c_out·c_in) for logit w = `logit` − 2 ln σ, so that D keeps w of each coefficient; 0 at σ = 0, given.
+
+    Shapes: any, and what broadcasts with it.
+    """
+    ratio = torch.where(sigma > 0, sigma, 1.0)
+    kept = (logit - 2 * ratio.log()).sigmoid() - 1 / (1 + ratio**2)
+    return kept * (ratio + 1 / ratio) * (sigma > 0).to(kept.dtype)
+
+
 class Trunk(nn.Module):
     """Frames in, frames out: two halves of levels with skips, attention at the bottom. Shape: (batch, frames, widths[0])."""
 
-    def __init__(self, config: UNetConfig) -> None:
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int], condition: int, kernel: int, expand: int) -> None:
         super().__init__()
-        widths, condition = config.widths, config.condition
         self.factor = 2 ** (len(widths) - 1)
 
         def level(width: int, count: int) -> nn.ModuleList:
-            return nn.ModuleList(ConvBlock(width, condition, config.kernel, config.expand) for _ in range(count))
+            return nn.ModuleList(ConvBlock(width, condition, kernel, expand) for _ in range(count))
 
         steps = list(pairwise(widths))
-        self.down = nn.ModuleList(level(w, n) for w, n in zip(widths[:-1], config.blocks, strict=False))
+        self.down = nn.ModuleList(level(w, n) for w, n in zip(widths[:-1], blocks, strict=False))
         self.merge = nn.ModuleList(nn.Linear(2 * outer, inner) for outer, inner in steps)
-        self.bottom = level(widths[-1], config.blocks[-1])
+        self.bottom = level(widths[-1], blocks[-1])
         self.attention = nn.ModuleList(Attention(widths[-1], condition) for _ in self.bottom)
         self.split = nn.ModuleList(nn.Linear(inner, 2 * outer) for outer, inner in steps)
-        self.up = nn.ModuleList(level(w, n) for w, n in zip(widths[:-1], config.blocks, strict=False))
+        self.up = nn.ModuleList(level(w, n) for w, n in zip(widths[:-1], blocks, strict=False))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Any number of frames: padded at the end to the U-Net's factor, cropped after."""

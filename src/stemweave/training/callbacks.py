@@ -10,6 +10,7 @@ from torch import Tensor
 
 from stemweave.model.checkpoint import save
 from stemweave.training.module import StemTraining
+from stemweave.training.text_module import TextTraining
 
 
 class ExportAverage(EMAWeightAveraging):
@@ -26,7 +27,7 @@ class ExportAverage(EMAWeightAveraging):
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """The average is still in place here; the parent takes it out again."""
-        if isinstance(pl_module, StemTraining) and trainer.is_global_zero and not trainer.sanity_checking:
+        if isinstance(pl_module, StemTraining | TextTraining) and trainer.is_global_zero and not trainer.sanity_checking:
             save(pl_module.model, self.folder, steps_trained=trainer.global_step, overwrite=True)
         super().on_validation_epoch_end(trainer, pl_module)
 

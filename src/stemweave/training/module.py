@@ -1,6 +1,5 @@
 """Training one network for every job: the denoising loss under randomly drawn conditions, as a LightningModule."""
 
-from functools import partial
 from pathlib import Path
 
 import lightning as L
@@ -15,6 +14,7 @@ from stemweave.model.checkpoint import load_weights
 from stemweave.model.config import ModelConfig
 from stemweave.model.model import Model
 from stemweave.training.conditions import Conditions, Shares, draw_conditions
+from stemweave.training.rates import Rates
 
 
 class StemTraining(L.LightningModule):
@@ -54,7 +54,7 @@ class StemTraining(L.LightningModule):
             raise ModelError(f"{config.name} cannot be given stems or mixtures: its shares must be 0 for all but nothing")
         self.model = Model(config)
         self.shares, self.noise, self.noise_mixed, self.plain = shares, noise, noise_mixed, plain
-        self.rate_peak, self.warm_up, self.cool_down, self.decay, self.betas = rate_peak, warm_up, cool_down, decay, betas
+        self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas)
         if start_from is not None:
             load_weights(self.model, start_from)
 
@@ -117,19 +117,7 @@ class StemTraining(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up and a linear cool-down at the end."""
-        matrices = [p for p in self.model.parameters() if p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [{"params": matrices, "weight_decay": self.decay}, {"params": others, "weight_decay": 0.0}]
-        optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=self.betas, fused=True)
-        total = int(self.trainer.estimated_stepping_batches)
-        factor = partial(trapezoid, warm_up=self.warm_up, cool_down=self.cool_down, total=total)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def trapezoid(step: int, warm_up: int, cool_down: int, total: int) -> float:
-    """A factor on the learning rate: up linearly, flat, down linearly to zero at `total`."""
-    return max(0.0, min(1.0, (step + 1) / max(1, warm_up), (total - step) / max(1, cool_down)))
+        return self.rates.optimizers(self.model, int(self.trainer.estimated_stepping_batches))
 
 
 def improvement(estimate: Tensor, clean: Tensor) -> list[Tensor]:

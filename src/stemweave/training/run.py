@@ -1,6 +1,7 @@
 """`stemweave train`: LightningCLI over our module and data, with the callbacks every run has."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -9,6 +10,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from stemweave.training.callbacks import ExportAverage, Listen
 from stemweave.training.datamodule import StemCrops
 from stemweave.training.module import StemTraining
+from stemweave.training.text_data import TextedMixtures
+from stemweave.training.text_module import TextTraining
 
 
 class StemCLI(LightningCLI):
@@ -22,13 +25,10 @@ class StemCLI(LightningCLI):
 
 
 def train(arguments: Sequence[str]) -> None:
-    """Run LightningCLI with these arguments (`fit --config recipe.yaml …`)."""
+    """Run LightningCLI with these arguments (`fit --config recipe.yaml …`; before them, `text` for models of text)."""
     torch.set_float32_matmul_precision("high")
-    StemCLI(
-        StemTraining,
-        StemCrops,
-        args=list(arguments),
-        seed_everything_default=0,
-        save_config_kwargs={"overwrite": True},
-        trainer_defaults={"callbacks": [Listen()]},
-    )
+    common: dict[str, Any] = {"seed_everything_default": 0, "save_config_kwargs": {"overwrite": True}}
+    if arguments[:1] == ["text"]:
+        StemCLI(TextTraining, TextedMixtures, subclass_mode_data=True, args=list(arguments[1:]), **common)
+    else:
+        StemCLI(StemTraining, StemCrops, args=list(arguments), trainer_defaults={"callbacks": [Listen()]}, **common)

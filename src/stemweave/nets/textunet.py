@@ -1,0 +1,105 @@
+"""A U-Net over frames of one signal, told in words what sounds in it: 2403.11706's role, for CPUs.
+
+`unet` over a mixture alone: the same frames, trunk and answers, without stems, given stems or a mixture beside. The prompt's
+vector joins the noise level in every block; its tokens are attended to before and after the trunk.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stemweave.errors import ModelError
+from stemweave.nets.lapped import Lapped, powers
+from stemweave.nets.layers import CrossAttention, NoiseEmbedding
+from stemweave.nets.prompts import Prompt
+from stemweave.nets.unet import FLOOR, Trunk, around, band_matrix, keeping
+
+
+@dataclass(frozen=True)
+class TextUNetConfig:
+    """Shape of a `TextUNet`, fields as `UNetConfig`; `text` is the width of prompts."""
+
+    text: int
+    channels: int = 1
+    hop: int = 512
+    coefficients: int = 432
+    widths: tuple[int, ...] = (304, 320)
+    blocks: tuple[int, ...] = (2, 3)
+    condition: int = 96
+    bands: int = 128
+    kernel: int = 7
+    expand: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.coefficients <= self.hop:
+            raise ModelError(f"net: coefficients must be 1 to hop ({self.hop}), got {self.coefficients}")
+
+
+class TextUNet(nn.Module):
+    """F of EDM's preconditioning (2206.00364 eq. 7) for one signal and a prompt."""
+
+    bands: Tensor
+    spread: Tensor
+
+    def __init__(self, config: TextUNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels, low, bands, width = config.channels, config.coefficients, config.bands, config.widths[0]
+        self.lapped = Lapped(config.hop)
+        self.noise = NoiseEmbedding(1, config.condition)
+        self.told = nn.Linear(config.text, config.condition)
+        matrix = band_matrix(config.hop, bands)
+        self.register_buffer("bands", matrix, persistent=False)
+        self.register_buffer("spread", (matrix.T > 0).float(), persistent=False)
+        self.enter = nn.Linear(channels * (2 * low + bands), width)
+        self.before = CrossAttention(width, config.condition, config.text)
+        self.trunk = Trunk(config.widths, config.blocks, config.condition, config.kernel, config.expand)
+        self.after = CrossAttention(width, config.condition, config.text)
+        self.own = nn.Linear(width, channels * low)
+        self.keep = nn.Linear(width, channels * (3 * bands + low))
+        nn.init.normal_(self.own.weight, std=0.02 / width**0.5)
+        for blank in (self.own.bias, self.keep.weight, self.keep.bias):
+            nn.init.zeros_(blank)
+
+    def forward(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> Tensor:
+        """One evaluation.
+
+        Shapes: x (batch, 1, channels, samples), preconditioned to unit scale; sigma (batch,), in units of the data's level;
+        prompt (batch), `text` wide. Returns the shape of x.
+        """
+        samples, low = x.shape[-1], self.config.coefficients
+        signal = self.lapped.cosines(F.pad(x.squeeze(1), (0, -samples % self.config.hop)))
+        power = powers(signal)
+        kind = self.enter.weight.dtype
+        told, tokens = prompt.pooled.to(kind), prompt.tokens.to(kind)
+        condition = self.noise(sigma[:, None], torch.zeros_like(sigma)) + self.told(told)
+        hidden = self.before(self.enter(self.features(signal, power).to(kind)), condition, tokens, prompt.mask)
+        hidden = self.after(self.trunk(hidden, condition), condition, tokens, prompt.mask)
+        own = F.pad(self.split(self.own(hidden)), (0, self.config.hop - low))
+        return self.lapped.inverse(own + self.gains(hidden, power, sigma) * signal)[..., :samples].unsqueeze(1)
+
+    def lower(self, dtype: torch.dtype) -> None:
+        """Run the matrix products in `dtype`; the transforms and what they touch stay in float32."""
+        for part in (self.noise.mlp, self.told, self.enter, self.before, self.trunk, self.after, self.own, self.keep):
+            part.to(dtype)
+
+    def features(self, signal: Tensor, power: Tensor) -> Tensor:
+        """What enters at each frame: low coefficients and their log magnitudes; log bands of all magnitudes."""
+        loud, low = power.sqrt(), self.config.coefficients
+        parts = (signal[..., :low], torch.log1p(10 * loud[..., :low]), torch.log1p(10 * (loud @ self.bands)))
+        return torch.cat([part.transpose(1, 2).flatten(2) for part in parts], -1)
+
+    def split(self, answer: Tensor) -> Tensor:
+        """Shape: (batch, frames, channels * n) → (batch, channels, frames, n)."""
+        return answer.float().unflatten(-1, (self.config.channels, -1)).transpose(1, 2)
+
+    def gains(self, hidden: Tensor, power: Tensor, sigma: Tensor) -> Tensor:
+        """What F must add so that D keeps a share of each noised coefficient, as `StemUNet.gains`; lower ones one by one."""
+        bands, hop, low = self.config.bands, self.config.hop, self.config.coefficients
+        spread, fine = self.split(self.keep(hidden)).split((3 * bands, low), -1)
+        offset, here, near = (spread.unflatten(-1, (3, bands)) @ self.spread).unbind(-2)
+        offset = offset + F.pad(fine, (0, hop - low))
+        logit = offset + here * (power + FLOOR).log() + near * (around(power) + FLOOR).log()
+        return keeping(logit, sigma[:, None, None, None])

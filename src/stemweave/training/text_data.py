@@ -1,0 +1,151 @@
+"""Mixtures and what sounds in them for training and validation, as LightningDataModules: one per kind of source."""
+
+from pathlib import Path
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from stemweave.data.descriptions import PHRASINGS, Descriptions, rendered
+from stemweave.data.jamendo import open_jamendo
+from stemweave.data.mixtures import Mixtures, labels
+from stemweave.data.shards import Cache
+from stemweave.data.streams import Draw, Fixed, Stream, Texted
+from stemweave.data.texted import Windows, open_texted
+
+
+class TextedMixtures(L.LightningDataModule):
+    """What all of them share: endless random draws to train on, fixed ones to validate on.
+
+    Args:
+        batch_size: draws per step.
+        seed: of the draws; each worker and each rank draws its own.
+        valid_crops: how many fixed draws validate.
+        workers: loader processes.
+    """
+
+    def __init__(self, batch_size: int = 8, seed: int = 0, valid_crops: int = 64, workers: int = 0) -> None:
+        super().__init__()
+        self.batch_size, self.seed, self.valid_crops, self.workers = batch_size, seed, valid_crops, workers
+
+    def draws(self, split: str) -> Draw[Texted]:
+        """What is drawn from "train" or "validation"."""
+        raise NotImplementedError
+
+    def train_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
+        """An endless stream of batches; the trainer's `max_steps` ends it."""
+        return self._loader(Stream(self.draws("train"), self.seed), self.workers)
+
+    def val_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
+        """The same draws every time."""
+        return self._loader(Fixed(self.draws("validation"), self.valid_crops, self.seed), 0)
+
+    def _loader(self, draws: Stream[Texted] | Fixed[Texted], workers: int) -> DataLoader:  # type: ignore[type-arg]
+        return DataLoader(
+            draws, self.batch_size, num_workers=workers, persistent_workers=workers > 0, collate_fn=together
+        )
+
+
+class SubMixtures(TextedMixtures):
+    """Two or more sounding stems of cached songs, summed; the text is their labels, or from the songs' manifests.
+
+    Args:
+        train, valid: cache folders, of `stemweave preprocess audio`.
+        train_songs, valid_songs: the rendered songs that they were made from, for names of instruments; left out: labels only.
+        plain: share of texts, and of names within the others, that are labels all the same.
+        phrasings: how the others are worded, of {band}, {style} and {tempo}.
+        length: samples per crop.
+        gain_db: standard deviation of a random gain per stem, dB.
+        polarity: flip stems at random.
+    """
+
+    def __init__(
+        self,
+        train: Path,
+        valid: Path,
+        train_songs: Path | None = None,
+        valid_songs: Path | None = None,
+        plain: float = 0.5,
+        phrasings: tuple[str, ...] = PHRASINGS,
+        length: int = 65536,
+        gain_db: float = 4.0,
+        polarity: bool = True,
+        batch_size: int = 8,
+        seed: int = 0,
+        valid_crops: int = 64,
+        workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size, seed, valid_crops, workers)
+        self.folders = {"train": (train, train_songs), "validation": (valid, valid_songs)}
+        self.plain, self.phrasings, self.length, self.gain_db, self.polarity = plain, phrasings, length, gain_db, polarity
+
+    def draws(self, split: str) -> Draw[Texted]:
+        """Sub-mixtures of that split."""
+        folder, songs = self.folders[split]
+        describe = Descriptions(rendered(songs), self.plain, self.phrasings) if songs else labels
+        return Mixtures(Cache.open(Path(folder)), self.length, describe, self.gain_db, self.polarity)
+
+
+class TextedFolders(TextedMixtures):
+    """Recordings with a text beside each: `data.texted`.
+
+    Args:
+        train, valid: folders.
+        length: samples per crop at `rate` Hz.
+        rate, channels: of the model.
+    """
+
+    def __init__(
+        self,
+        train: Path,
+        valid: Path,
+        length: int,
+        rate: int,
+        channels: int = 1,
+        batch_size: int = 8,
+        seed: int = 0,
+        valid_crops: int = 64,
+        workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size, seed, valid_crops, workers)
+        self.folders, self.length, self.rate, self.channels = {"train": train, "validation": valid}, length, rate, channels
+
+    def draws(self, split: str) -> Draw[Texted]:
+        """Windows of that folder's recordings."""
+        return Windows(open_texted(self.folders[split]), self.length, self.rate, self.channels)
+
+
+class Jamendo(TextedMixtures):
+    """MTG-Jamendo with its tags, split as in 2403.11706: `data.jamendo`.
+
+    Args:
+        folder: where its tar files are.
+        table: its table of tracks and tags.
+        length: samples per crop at `rate` Hz.
+        rate, channels: of the model.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        table: Path,
+        length: int,
+        rate: int,
+        channels: int = 1,
+        batch_size: int = 8,
+        seed: int = 0,
+        valid_crops: int = 64,
+        workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size, seed, valid_crops, workers)
+        self.folder, self.table, self.length, self.rate, self.channels = folder, table, length, rate, channels
+
+    def draws(self, split: str) -> Draw[Texted]:
+        """Windows of that split's recordings."""
+        return Windows(open_jamendo(self.folder, self.table, split), self.length, self.rate, self.channels)
+
+
+def together(drawn: list[Texted]) -> tuple[Tensor, list[str]]:
+    """A batch: (batch, channels, samples), and the texts."""
+    return torch.stack([audio for audio, _, _ in drawn]), [text for _, _, text in drawn]
