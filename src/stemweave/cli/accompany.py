@@ -8,20 +8,20 @@ from stemweave.cli import options
 from stemweave.cli.app import complain
 from stemweave.cli.manifest import Job
 from stemweave.cli.output import shelf
+from stemweave.cli.prompts import Asked, words
 from stemweave.cli.sampling import changed, settings_of, told_method
 from stemweave.cli.takes import Takes
 from stemweave.cli.values import encoding, folder_name, given_files, stem_names
-from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.accompany import checked_names, own_conditioning
 from stemweave.tasks.sampler import Progress, Sampler
 from stemweave.tasks.song import checked_seed
-from stemweave.tasks.studio import load
 
 
 def accompany(
     given: options.Given,
     make: options.Make = None,
-    model: options.Model = DEFAULT,
+    prompt: options.Prompts = None,
+    model: options.TextModel = None,
     takes: options.Takes = 1,
     pick: options.Picked = options.Pick.ALL,
     title: options.Title = "",
@@ -42,6 +42,8 @@ def accompany(
     solver: options.Solver = None,
     churn: options.Churn = None,
     resamples: options.Resamples = None,
+    negative: options.Negatives = None,
+    guidance: options.Guidance = None,
     seed: options.Seed = None,
 ) -> None:
     """Play along: new stems in time with the stems you have.
@@ -52,7 +54,7 @@ def accompany(
     form = encoding(file_format, int16=int16, int24=int24, float32=float32)
     files, wanted = given_files(given), stem_names(make, "--make")
     first, slug = checked_seed(seed), folder_name(title or f"with-{'-'.join(files)}")
-    studio = load(model, device=device)
+    studio = Asked.of(prompt, negative, guidance).studio(model, quality, device, tuple(files))
     made = checked_names(studio.config, tuple(files), wanted)
     settings = told_method(settings_of(studio.config, quality), method)
     conditioning = own_conditioning(settings)
@@ -66,6 +68,6 @@ def accompany(
             files, make=made, seed=seed, conditioning=conditioning, sampler=Sampler.of(used), progress=progress
         )
 
-    how = {"method": settings.conditioning} | dataclasses.asdict(used)
+    how = {"method": settings.conditioning} | words(studio) | dataclasses.asdict(used)
     job = Job("accompany", arguments, studio, first, settings=how, inputs=files)
     Takes(play, job, takes, place, slug, names).run(pick, jobs, as_json=as_json)

@@ -17,6 +17,7 @@ VERBS = {
     "generate": "Invent a whole band: all stems of a new piece, playing together.",
     "accompany": "Play along: new stems in time with the stems you have.",
     "separate": "Take songs apart into their stems.",
+    "extract": "Take one sound out of songs by its name.",
     "models": "Show the models that are installed.",
     "convert": "Make models from the papers' published files.",
     "env": "Show versions, devices and settings, for bug reports.",

@@ -37,8 +37,8 @@ def demo(
     truth, given = _stems(example)
     song = output / "song.wav"
     write(song, truth.mixture, truth.rate, overwrite=overwrite)
-    separate([str(song)], model, output=output, overwrite=overwrite, device=device, seed=seed)
-    generate(seconds, model, output=output, overwrite=overwrite, device=device, seed=seed)
+    separate([str(song)], model=model, output=output, overwrite=overwrite, device=device, seed=seed)
+    generate(seconds, model=model, output=output, overwrite=overwrite, device=device, seed=seed)
     accompany([f"{GIVEN}={given}"], model=model, output=output, overwrite=overwrite, device=device, seed=seed)
     results = output / read_config(find(model)).name
     for job in (results / "song", results / f"piece-{seed}", results / f"with-{GIVEN}-{seed}"):

@@ -30,10 +30,53 @@ class Quality(StrEnum):
 
     DEFAULT = "default"
     BEST = "best"
+    PAPER = "paper"
 
 
 # --- what to make
 Model = Annotated[str, typer.Option("-n", "--model", help="A model by name, folder or hub id.", rich_help_panel=SOUND)]
+TextModel = Annotated[
+    str | None,
+    typer.Option(
+        "-n",
+        "--model",
+        help="A model by name, folder or hub id. (default: band; with prompts gmsdi-band)",
+        rich_help_panel=SOUND,
+    ),
+]
+Prompts = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--prompt", help='A stem by a name of yours and what it is: bass="slap bass".', rich_help_panel=SOUND),
+]
+Prompt = Annotated[
+    str, typer.Option("-p", "--prompt", help='What to take out: "clean electric guitar".', rich_help_panel=SOUND)
+]
+Rest = Annotated[
+    str | None,
+    typer.Option("--rest", help='What else sounds: "drums, bass". (default: what else the model knows)', rich_help_panel=SOUND),
+]
+Negatives = Annotated[
+    list[str] | None,
+    typer.Option("--negative", help="What a stem is not: bass=drums. (default: the model's)", rich_help_panel=METHOD),
+]
+Negative = Annotated[
+    str | None, typer.Option("--negative", help="What it is not. (default: the model's)", rich_help_panel=METHOD)
+]
+Guidance = Annotated[
+    float | None,
+    typer.Option(
+        "--guidance", help="How strongly to follow prompts; 1 is plainly. (default: the model's)", rich_help_panel=METHOD
+    ),
+]
+Coupling = Annotated[
+    str | None,
+    typer.Option(
+        "--coupling",
+        help="How stems hear each other: joint, coherent, coherent-root, coherent-proportional, consistent, imitating. "
+        "(default: the model's)",
+        rich_help_panel=METHOD,
+    ),
+]
 Songs = Annotated[list[str], typer.Argument(help="Songs, folders of songs, or patterns in quotes.", show_default=False)]
 Example = Annotated[Path, typer.Argument(help="A folder with the song's true stems.")]
 Stems = Annotated[
@@ -79,13 +122,18 @@ Seed = Annotated[
 ]
 Qualities = Annotated[
     Quality,
-    typer.Option("--quality", help="Good and quick, or the best we found, however slow.", rich_help_panel=METHOD),
+    typer.Option(
+        "--quality",
+        help="Good and quick; the best we found; or the paper's: both slow.",
+        rich_help_panel=METHOD,
+    ),
 ]
 Likelihood = Annotated[
     str | None,
     typer.Option(
         "--likelihood",
-        help="How the model hears the song: learned, dirac, gaussian, even, posterior-mean. (default: the model's)",
+        help="How the model hears the song: learned, dirac, gaussian, even, posterior-mean, extractor, ensemble. "
+        "(default: the model's)",
         rich_help_panel=METHOD,
     ),
 ]
@@ -101,7 +149,8 @@ Hearing = Annotated[
     str | None,
     typer.Option(
         "--method",
-        help="How the model hears the given stems: learned, replacement. (default: the model's)",
+        help="How the model hears the given stems: learned, replacement, coherent, coherent-root, coherent-proportional. "
+        "(default: the model's)",
         rich_help_panel=METHOD,
     ),
 ]

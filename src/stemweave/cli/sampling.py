@@ -12,6 +12,8 @@ from stemweave.diffusion.coupling import Constant, Proportional, Width
 from stemweave.errors import UsageError
 from stemweave.model.config import ModelConfig, Sampling, Settings
 from stemweave.tasks.accompany import CONDITIONINGS
+from stemweave.tasks.apart import Ensemble
+from stemweave.tasks.coupled import COUPLINGS
 from stemweave.tasks.likelihoods import (
     LIKELIHOODS,
     Dirac,
@@ -30,8 +32,8 @@ WIDTHS: Mapping[str, Callable[[float], Width]] = {"": Proportional, "constant:":
 
 
 def settings_of(config: ModelConfig, quality: Quality) -> Settings:
-    """The model's settings of that quality."""
-    return {Quality.DEFAULT: config.settings, Quality.BEST: config.best}[quality]
+    """The model's settings of that quality; the paper's are already its own (`prompts.published`)."""
+    return config.best if quality is Quality.BEST else config.settings
 
 
 def told_likelihood(settings: Settings, name: str | None, anchor: str | None) -> Settings:
@@ -43,8 +45,8 @@ def told_likelihood(settings: Settings, name: str | None, anchor: str | None) ->
         one_of(LIKELIHOODS, name, "--likelihood")
         settings = dataclasses.replace(settings, likelihood=name)
     if anchor is not None:
-        if not isinstance(own_likelihood(settings), Dirac):
-            raise UsageError(f"--anchor goes with --likelihood dirac, not {settings.likelihood}: leave it out")
+        if not isinstance(own_likelihood(settings), Dirac | Ensemble):
+            raise UsageError(f"--anchor goes with --likelihood dirac or ensemble, not {settings.likelihood}: leave it out")
         settings = dataclasses.replace(settings, anchor=anchor)
     return settings
 
@@ -57,9 +59,17 @@ def told_method(settings: Settings, name: str | None) -> Settings:
     return dataclasses.replace(settings, conditioning=name)
 
 
+def told_coupling(settings: Settings, name: str | None) -> Settings:
+    """The settings with that coupling, where given; raises UsageError for a name there is not."""
+    if name is None:
+        return settings
+    one_of(COUPLINGS, name, "--coupling")
+    return dataclasses.replace(settings, coupling=name)
+
+
 def told(settings: Settings) -> dict[str, Any]:
     """How the model is told the song, for manifests and reports."""
-    anchor = {"anchor": settings.anchor or "loudest"} if isinstance(own_likelihood(settings), Dirac) else {}
+    anchor = {"anchor": settings.anchor or "loudest"} if isinstance(own_likelihood(settings), Dirac | Ensemble) else {}
     return {"likelihood": settings.likelihood, **anchor}
 
 

@@ -1,6 +1,6 @@
 """``stemweave separate``: songs into their stems."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,20 +16,21 @@ from stemweave.cli.batch import Task, run
 from stemweave.cli.inputs import Song, find_songs
 from stemweave.cli.manifest import Facts, Job
 from stemweave.cli.output import Piece, Shelf, deliver, shelf
+from stemweave.cli.prompts import Asked, words
 from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import encoding, known_stems
-from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 from stemweave.tasks.sampler import Progress, Sampler
 from stemweave.tasks.separate import Separation, direct, masked
 from stemweave.tasks.separate import separate as take_apart
 from stemweave.tasks.song import checked_seed
-from stemweave.tasks.studio import Studio, load
+from stemweave.tasks.studio import Studio
 
 
 def separate(
     songs: options.Songs,
-    model: options.Model = DEFAULT,
+    prompt: options.Prompts = None,
+    model: options.TextModel = None,
     stems: options.Stems = None,
     residual: options.Residual = False,
     direct_signals: options.Direct = False,
@@ -51,6 +52,8 @@ def separate(
     solver: options.Solver = None,
     churn: options.Churn = None,
     resamples: options.Resamples = None,
+    negative: options.Negatives = None,
+    guidance: options.Guidance = None,
     seed: options.Seed = None,
 ) -> None:
     """Take songs apart into their stems.
@@ -61,7 +64,7 @@ def separate(
     """
     arguments = dict(locals())
     form = encoding(file_format, int16=int16, int24=int24, float32=float32)
-    studio = load(model, device=device)
+    studio = Asked.of(prompt, negative, guidance).studio(model, quality, device)
     settings = told_likelihood(settings_of(studio.config, quality), likelihood, anchor)
     rule = own_likelihood(settings)
     used = changed(own_sampling(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
@@ -69,13 +72,9 @@ def separate(
     kept = known_stems(stems, studio.stems, "--stems")
     root = output / studio.config.name
     place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
-    work = Work(studio, how, kept, place, arguments, told(settings) | asdict(used))
-    found = find_songs(songs, root)
-    wanted = [song for song in found if place.wants(song.track)]
+    work = Work(studio, how, kept, place, arguments, told(settings) | words(studio) | asdict(used))
     complain(f"{studio.config.name} knows {', '.join(studio.stems)} only: voices and other sounds end up in these")
-    if len(wanted) < len(found):
-        complain(f"left out {len(found) - len(wanted)} of {len(found)} songs whose stems are there")
-    run([Task(str(song.track), partial(work, song)) for song in wanted], jobs, as_json=as_json)
+    work.run(songs, root, jobs, as_json=as_json)
 
 
 @dataclass(frozen=True)
@@ -88,12 +87,21 @@ class Work:
     place: Shelf
     arguments: Mapping[str, Any]
     settings: Mapping[str, Any]
+    verb: str = "separate"
+
+    def run(self, songs: Sequence[str], root: Path, jobs: int, *, as_json: bool) -> None:
+        """All songs that are wanted; raises what `find_songs` and `batch.run` do."""
+        found = find_songs(songs, root)
+        wanted = [song for song in found if self.place.wants(song.track)]
+        if len(wanted) < len(found):
+            complain(f"left out {len(found) - len(wanted)} of {len(found)} songs whose stems are there")
+        run([Task(str(song.track), partial(self, song)) for song in wanted], jobs, as_json=as_json)
 
     def __call__(self, song: Song, progress: Progress) -> Facts:
         """Take one song apart into its folder; its manifest."""
         whole = self.how.residual or self.kept == self.studio.stems
         job = Job(
-            "separate", self.arguments, self.studio, self.how.seed, settings=self.settings, inputs={"song": song.path},
+            self.verb, self.arguments, self.studio, self.how.seed, settings=self.settings, inputs={"song": song.path},
             reference=song.path, whole=whole,
         )  # fmt: skip
         with Reader(song.path) as file:

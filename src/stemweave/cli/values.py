@@ -76,10 +76,10 @@ def given_files(pairs: Sequence[str]) -> dict[str, Path]:
     return given
 
 
-def folder_name(title: str) -> str:
+def folder_name(title: str, option: str = "--title") -> str:
     """A title as a plain folder name; raises UsageError where nothing is left of it."""
     kept = "".join(letter if letter.isalnum() else "-" for letter in title.lower())
     name = "-".join(part for part in kept.split("-") if part)
     if not name:
-        raise UsageError(f"--title is {title!r}, expected a few letters or digits")
+        raise UsageError(f"{option} is {title[:40]!r}, expected a few letters or digits")
     return name

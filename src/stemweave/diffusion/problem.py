@@ -33,12 +33,29 @@ def at_zero(x: Tensor, sigma: Tensor, /) -> Tensor:  # noqa: ARG001
     return x
 
 
+def everything(x: Tensor, /) -> Tensor:
+    """All of the state was asked for. Shape: x → x."""
+    return x
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some stems of a state were asked for, by place."""
+
+    places: tuple[int, ...]
+
+    def __call__(self, x: Tensor, /) -> Tensor:
+        """Shape: (batch, stems, ...) → (batch, places, ...)."""
+        return x[:, list(self.places)]
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """What a walk solves. Generation, accompaniment and separation differ only by these fields.
 
     `shape`: (batch, stems, channels, samples). `start`: a denoiser that sees silence at the first noise level; the walk begins
-    at its answer plus noise (hand it the problem's own denoiser for the shifted start a posterior mean wants).
+    at its answer plus noise (hand it the problem's own denoiser for the shifted start a posterior mean wants). `answer`: the
+    stems asked for, in order, from a state that may hold other signals beside them.
     """
 
     denoiser: Denoiser
@@ -46,6 +63,7 @@ class Problem:
     project: Project = nothing_known
     relax: Relax = uncoupled
     start: Denoiser = at_zero
+    answer: Callable[[Tensor], Tensor] = everything
     __repr__ = describe
 
     def __post_init__(self) -> None:

@@ -23,6 +23,7 @@ from stemweave.errors import ModelError, OutputError
 from stemweave.model.codec import Codec, CodecConfig
 from stemweave.model.config import ModelConfig, build, parsed, written
 from stemweave.model.model import Model
+from stemweave.model.texted import TextModel
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 DEFAULT = "band"
@@ -31,12 +32,18 @@ DEFAULT = "band"
 def load(name: str | Path = DEFAULT, device: torch.device | str = "cpu", revision: str | None = None) -> Model:
     """A model by the name of an embedded one, a folder, or a hub id ("owner/name"), ready to sample from.
 
-    Raises ModelError when it is unknown, damaged, mismatched, or holds pickled weights.
+    A `TextModel` where its configuration has text. Raises ModelError when it is unknown, damaged, mismatched, or holds pickled
+    weights.
     """
     folder = find(name, revision)
-    model = Model(read_config(folder))
+    model = build_model(read_config(folder))
     load_weights(model, folder)
     return model.to(device).eval().requires_grad_(False)
+
+
+def build_model(config: ModelConfig) -> Model:
+    """An untrained model of this kind. Raises ModelError where the configuration contradicts itself."""
+    return TextModel(config) if config.text else Model(config)
 
 
 def load_codec(name: str | Path, device: torch.device | str = "cpu", revision: str | None = None) -> Codec:
@@ -178,7 +185,8 @@ def described(config: ModelConfig | CodecConfig) -> str:
     """What it is, in one sentence."""
     if isinstance(config, CodecConfig):
         return f"A codec of single stems at {config.rate} Hz: {config.net.latent} latents for every {config.net.hop} samples."
-    over = ", ".join(config.stems) + (f" as latents of {config.codec.name}" if config.codec else "")
+    over = "mixtures told in words" if config.text else ", ".join(config.stems)
+    over += f" as latents of {config.codec.name}" if config.codec else ""
     return f"A diffusion prior over {over} at {config.rate} Hz, trained for {config.steps_trained} steps."
 
 

@@ -42,7 +42,8 @@ class Settings:
     """How each job is done: how it is sampled, and how the model is told what is given, by names of `stemweave.tasks`.
 
     Songs are separated by `likelihood`, sampled as the field of its name says; with dirac, stem `anchor` takes what the others
-    leave ("": the one expected loudest). Accompaniment hears the given stems by `conditioning`.
+    leave ("": the one expected loudest); an ensemble has the stems `extracted` from the extractor. Accompaniment hears the
+    given stems by `conditioning`; stems that are generated hear each other by `coupling`.
     """
 
     generate: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
@@ -55,6 +56,9 @@ class Settings:
     gaussian: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
     even: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
     posterior_mean: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
+    extractor: Sampling = Sampling(32, 2.0, 1e-3, solver="heun")
+    extracted: tuple[str, ...] = ()
+    coupling: str = "joint"
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,29 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
+class Prompting:
+    """Guidance of one job, as `stemweave.diffusion.guidance.Guidance` has it (`high` 0: no bound).
+
+    `negatives` are pairs of a stem and its negative prompt.
+    """
+
+    weight: float = 1.0
+    low: float = 0.0
+    high: float = 0.0
+    rescale: float = 0.0
+    negatives: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class TextConfig:
-    """How prompts are heard: by a vocabulary or an encoder, `width` numbers a token."""
+    """How prompts are heard: by a vocabulary or an encoder, `width` numbers a token; and how each job is prompted."""
 
     reader: Words | EncoderConfig
     width: int = 128
+    generate: Prompting = field(default=Prompting())
+    accompany: Prompting = field(default=Prompting())
+    separate: Prompting = field(default=Prompting())
+    extract: Prompting = field(default=Prompting())
 
 
 @dataclass(frozen=True)
@@ -78,10 +100,10 @@ class ModelConfig:
     """Everything beside the weights. `joint` priors have one network over all stems, else one network per stem.
 
     rate in Hz; window in samples of sound, as trained, of which the network hears `span` at once in use; with a `codec` it
-    works on each stem's latents. With `text` it is a model of mixtures, one signal at a time, that is told in words what sounds;
-    `stems` are then only those that it is told of by itself. sigma_data (of the latents, where there are any) and levels (RMS of a sounding stem) in full
-    scale = 1; mixture_level (RMS) is where a song's level is brought to before the network hears it, 0 where songs and given
-    stems are taken as they are.
+    works on each stem's latents. With `text` it is a model of mixtures, one signal at a time, that is told in words what
+    sounds; `stems` are then only those that it is told of by itself. sigma_data (of the latents, where there are any) and
+    levels (RMS of a sounding stem) in full scale = 1; mixture_level (RMS) is where a song's level is brought to before the
+    network hears it, 0 where songs and given stems are taken as they are.
     errors[i][n] is the mean squared error of stem n at noise level error_sigmas[i] of the unconditional prior, measured on
     validation data. `settings` are the defaults, `best` those that gave the best results whatever they cost.
     Raises ModelError for a span below 1, and for a codec of another rate or number of channels.
@@ -186,10 +208,10 @@ def value_of(hint: Any, value: Any, where: str) -> Any:
         hint = next((kind for kind in kinds if fits(kind, value)), kinds[0])
     if dataclasses.is_dataclass(hint):
         return build(hint, value, where)  # type: ignore[arg-type]
-    if get_origin(hint) is tuple and not isinstance(value, list | tuple):
-        raise ModelError(f"{where}: expected a list, got {value!r}")
-    if isinstance(value, list):
-        return tuple(tuple(v) if isinstance(v, list) else v for v in value)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise ModelError(f"{where}: expected a list, got {value!r}")
+        return tuple(value_of(get_args(hint)[0], item, where) for item in value)
     wanted = (int, float) if hint is float else hint
     if isinstance(wanted, type | tuple) and not isinstance(value, wanted):
         raise ModelError(f"{where}: expected {hint.__name__}, got {value!r}")

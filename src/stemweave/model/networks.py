@@ -5,8 +5,9 @@ from torch import Tensor, nn
 
 from stemweave.errors import ModelError
 from stemweave.model.config import ModelConfig, TextConfig
+from stemweave.nets.prompts import Prompt
 from stemweave.nets.textunet import TextUNet, TextUNetConfig
-from stemweave.nets.unet import StemUNet
+from stemweave.nets.unet import StemUNet, UNetConfig
 from stemweave.nets.unet1d import UNet1d, UNet1dConfig
 
 
@@ -22,7 +23,7 @@ def network(config: ModelConfig) -> nn.Module:
 def single(config: ModelConfig, stems: int) -> nn.Module:
     """One network over so many stems."""
     net, expected = config.net, stems * config.width
-    if isinstance(net, TextUNetConfig):
+    if isinstance(net, TextUNetConfig) or (isinstance(net, UNet1dConfig) and net.context):
         raise ModelError(f"{config.name}: its network is told in words what sounds, but the model has no text")
     inputs = net.inputs if isinstance(net, UNet1dConfig) else net.stems * net.channels
     if inputs != expected:
@@ -35,14 +36,15 @@ def single(config: ModelConfig, stems: int) -> nn.Module:
 def texted(config: ModelConfig, text: TextConfig) -> nn.Module:
     """The network of a model of text: (x (batch, 1, channels, samples), σ (batch,), prompt) → as x."""
     net = config.net
-    if not isinstance(net, TextUNetConfig):
+    if isinstance(net, UNetConfig):
         raise ModelError(f"{config.name}: a model with text needs a network with text, got {type(net).__name__}")
-    if (net.channels, net.text) != (config.width, text.width):
+    channels, told = (net.inputs, net.context) if isinstance(net, UNet1dConfig) else (net.channels, net.text)
+    if (channels, told) != (config.width, text.width):
         raise ModelError(
-            f"{config.name}: its network takes {net.channels} channels and prompts of {net.text}, expected {config.width} "
+            f"{config.name}: its network takes {channels} channels and prompts of {told}, expected {config.width} "
             f"and {text.width}"
         )
-    return TextUNet(net)
+    return Conditioned(UNet1d(net), config.sigma_data) if isinstance(net, UNet1dConfig) else TextUNet(net)
 
 
 class Unconditioned(nn.Module):
@@ -54,9 +56,29 @@ class Unconditioned(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:  # noqa: ARG002
         """Shapes as `StemUNet.forward`; the first stem's level counts, `mixture` and `mixed` are ignored."""
-        time = 0.25 * (sigma[:, 0] * self.sigma_data).log()
-        kind = next(self.net.leave.parameters()).dtype
-        return self.net(x.flatten(1, 2).to(kind), time).view_as(x).to(x.dtype)
+        return evaluated(self.net, x, sigma[:, 0] * self.sigma_data)
+
+
+class Conditioned(nn.Module):
+    """A `UNet1d` of one signal that hears a prompt."""
+
+    def __init__(self, net: UNet1d, sigma_data: float) -> None:
+        super().__init__()
+        self.net, self.sigma_data = net, sigma_data
+
+    def forward(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> Tensor:
+        """Shapes as `TextUNet.forward`, but of lengths that `UNet1d` takes."""
+        return evaluated(self.net, x, sigma * self.sigma_data, prompt)
+
+
+def evaluated(net: UNet1d, x: Tensor, sigma: Tensor, prompt: Prompt | None = None) -> Tensor:
+    """F at noise levels themselves, not in units of the data, in the network's own precision.
+
+    Shapes: x (batch, stems, channels, samples), sigma (batch,), prompt (batch) → as x.
+    """
+    kind = next(net.leave.parameters()).dtype
+    told = None if prompt is None else Prompt(prompt.tokens.to(kind), prompt.mask, prompt.pooled.to(kind))
+    return net(x.flatten(1, 2).to(kind), 0.25 * sigma.log(), told).view_as(x).to(x.dtype)
 
 
 class PerStem(nn.Module):

@@ -1,77 +1,40 @@
-"""A model of mixtures that is told in words what sounds (2403.11706): any stems that can be named, one prompt each."""
+"""A model of mixtures that is told in words what sounds (2403.11706): our network, and how it hears prompts."""
 
-import copy
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
-from stemweave.diffusion.denoiser import Denoiser
-from stemweave.diffusion.guidance import Guidance, GuidedPrompts
-from stemweave.errors import ModelError, UsageError
+from stemweave.diffusion.guidance import Prompted
+from stemweave.errors import ModelError
 from stemweave.model.config import EncoderConfig, ModelConfig, TextConfig
-from stemweave.model.model import Model
+from stemweave.model.lineup import Lineup, Words
 from stemweave.nets.encoders import clap, sentences, t5
-from stemweave.nets.prompts import Prompt, joined, label
+from stemweave.nets.prompts import Prompt, joined
 from stemweave.nets.text import Conditioner, Encoded, Reader
 
-Words = str | None
-"""What the model is told of one signal; None is the learned prompt that stands for nothing said."""
 
-
-class TextModel(Model):
-    """One network over single signals. Its stems are what it is told of; by itself those of its configuration, by name.
-
-    `prompts`, `references` (negative prompts, or None for the learned one) and `guidance` are per stem what `prior` uses.
-    """
+class TextModel(Lineup):
+    """Our own: a network and the conditioner it was trained with."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         if not config.text:
             raise ModelError(f"{config.name} is no model of text")
         self.conditioner = Conditioner(reader(config.text), config.text.width)
-        self.prompts: tuple[Words, ...] = tuple(map(label, config.stems))
-        self.references: tuple[Words, ...] = (None,) * len(config.stems)
-        self.guidance = Guidance(1.0)
+        self.stand()
 
-    def told(
-        self, prompts: Mapping[str, str], negatives: Mapping[str, str] | None = None, guidance: Guidance | None = None
-    ) -> "TextModel":
-        """The same network with these stems: prompts, and negative prompts of some, by stem name.
+    def voice(self) -> Prompted:
+        """Each set of prompts is read once in its life."""
+        return Asked(self)
 
-        Levels of stems that the configuration does not know are the mean of those it knows. Raises UsageError for no prompts,
-        for negative prompts of unknown stems, and for texts that the model cannot read.
-        """
-        negatives = negatives or {}
-        if not prompts:
-            raise UsageError("no prompts: name at least one stem")
-        if unknown := sorted(set(negatives) - set(prompts)):
-            raise UsageError(f"a negative prompt for {unknown[0]!r}; the stems are {', '.join(prompts)}")
-        self.conditioner.prepare([*prompts.values(), *negatives.values()])
-        known = dict(zip(self.config.stems, self.config.levels, strict=False))
-        typical = (sum(level**2 for level in known.values()) / len(known)) ** 0.5 if known else self.config.sigma_data
-        other = copy.copy(self)
-        other.config = replace(
-            self.config,
-            stems=tuple(prompts),
-            levels=tuple(known.get(stem, typical) for stem in prompts),
-            error_sigmas=(),
-            errors=(),
-        )
-        other.prompts = tuple(prompts.values())
-        other.references = tuple(negatives.get(stem) for stem in prompts)
-        other.guidance = guidance or self.guidance
-        return other
-
-    def prior(self) -> Denoiser:
-        """Independent priors, one prompt each, under guidance, in one forward pass."""
-        return GuidedPrompts(Asked(self), self.prompts, self.references, self.guidance)
+    def read(self, texts: Sequence[str]) -> None:
+        """Raises UsageError for texts that the model cannot read."""
+        self.conditioner.prepare(texts)
 
     def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:  # noqa: ARG002
         """As `Model.forward`, without guidance; `mixture` and `mixed` are ignored."""
-        heard = self.heard(self.prompts)
-        return self.each(x, sigma, heard)
+        return self.each(x, sigma, self.heard(self.prompts))
 
     def heard(self, prompts: tuple[Words, ...]) -> Prompt:
         """What the network hears of these texts, one after another."""

@@ -14,7 +14,7 @@ from stemweave.errors import UsageError
 class Prepared:
     """Texts as tensors on the CPU; nothing in them is learned, so they may be kept, or made by a loader's workers.
 
-    Shapes: ``values`` (batch, n) of indices or (batch, n, features); ``mask`` (batch, n), False where padded.
+    Shapes: ``values`` (batch, n, words) of indices or (batch, n, features); ``mask`` (batch, n), False where padded.
     """
 
     values: Tensor

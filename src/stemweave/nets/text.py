@@ -30,7 +30,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Words:
-    """A vocabulary: "slap bass, Drums" is the set of its phrases, in any order and case; a phrase is a bag of words. No text model.
+    """A vocabulary: "slap bass, Drums" is the set of its phrases in any order and case, a phrase a bag of words. No text model.
 
     Each name holds all spellings of one word, "drums drum kit". Commas, "and", "with" and the like end a phrase; articles do
     not count. Raises :class:`UsageError` for a vocabulary that is empty or knows a spelling twice.
@@ -80,7 +80,7 @@ class Words:
 
 LONGEST = 6
 """Words of a phrase."""
-_JOINTS = re.compile(r"[,;:+&/.\n]|\b(?:and|with|at|playing|plus)\b")
+_JOINTS = re.compile(r"[,;:+&/.]|\b(?:and|with|at|playing|plus)\b")
 _ARTICLES = frozenset(("a", "an", "the", "some"))
 
 

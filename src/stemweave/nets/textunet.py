@@ -1,7 +1,8 @@
 """A U-Net over frames of one signal, told in words what sounds in it: 2403.11706's role, for CPUs.
 
 `unet` over a mixture alone: the same frames, trunk and answers, without stems, given stems or a mixture beside. The prompt's
-vector joins the noise level in every block; its tokens are attended to before and after the trunk.
+vector joins the noise level in every block, and says at once which frequencies to expect; its tokens are attended to before
+and after the trunk.
 """
 
 from dataclasses import dataclass
@@ -59,8 +60,9 @@ class TextUNet(nn.Module):
         self.after = CrossAttention(width, config.condition, config.text)
         self.own = nn.Linear(width, channels * low)
         self.keep = nn.Linear(width, channels * (3 * bands + low))
+        self.expect = nn.Linear(config.text, channels * (3 * bands + low), bias=False)
         nn.init.normal_(self.own.weight, std=0.02 / width**0.5)
-        for blank in (self.own.bias, self.keep.weight, self.keep.bias):
+        for blank in (self.own.bias, self.keep.weight, self.keep.bias, self.expect.weight):
             nn.init.zeros_(blank)
 
     def forward(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> Tensor:
@@ -78,11 +80,12 @@ class TextUNet(nn.Module):
         hidden = self.before(self.enter(self.features(signal, power).to(kind)), condition, tokens, prompt.mask)
         hidden = self.after(self.trunk(hidden, condition), condition, tokens, prompt.mask)
         own = F.pad(self.split(self.own(hidden)), (0, self.config.hop - low))
-        return self.lapped.inverse(own + self.gains(hidden, power, sigma) * signal)[..., :samples].unsqueeze(1)
+        keep = self.keep(hidden) + self.expect(told).unsqueeze(1)
+        return self.lapped.inverse(own + self.gains(keep, power, sigma) * signal)[..., :samples].unsqueeze(1)
 
     def lower(self, dtype: torch.dtype) -> None:
         """Run the matrix products in `dtype`; the transforms and what they touch stay in float32."""
-        for part in (self.noise.mlp, self.told, self.enter, self.before, self.trunk, self.after, self.own, self.keep):
+        for part in (self.noise.mlp, self.told, self.enter, self.before, self.trunk, self.after, self.own, self.keep, self.expect):
             part.to(dtype)
 
     def features(self, signal: Tensor, power: Tensor) -> Tensor:
@@ -95,10 +98,10 @@ class TextUNet(nn.Module):
         """Shape: (batch, frames, channels * n) → (batch, channels, frames, n)."""
         return answer.float().unflatten(-1, (self.config.channels, -1)).transpose(1, 2)
 
-    def gains(self, hidden: Tensor, power: Tensor, sigma: Tensor) -> Tensor:
+    def gains(self, keep: Tensor, power: Tensor, sigma: Tensor) -> Tensor:
         """What F must add so that D keeps a share of each noised coefficient, as `StemUNet.gains`; lower ones one by one."""
         bands, hop, low = self.config.bands, self.config.hop, self.config.coefficients
-        spread, fine = self.split(self.keep(hidden)).split((3 * bands, low), -1)
+        spread, fine = self.split(keep).split((3 * bands, low), -1)
         offset, here, near = (spread.unflatten(-1, (3, bands)) @ self.spread).unbind(-2)
         offset = offset + F.pad(fine, (0, hop - low))
         logit = offset + here * (power + FLOOR).log() + near * (around(power) + FLOOR).log()

@@ -13,8 +13,10 @@ from stemweave.diffusion.windowed import Windowed, windows
 from stemweave.errors import ModelError, UsageError
 from stemweave.model.config import ModelConfig, Settings
 from stemweave.model.model import Model
+from stemweave.tasks.coupled import COHERENT, Beside
 from stemweave.tasks.lengths import decoded, encoded
-from stemweave.tasks.likelihoods import grid, levels, whole
+from stemweave.tasks.priors import grid, levels, shape_of, whole
+from stemweave.tasks.prompting import accompanying
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.separate import channels_for
 
@@ -34,7 +36,11 @@ def replacement(model: Model, known: Tensor, mask: Tensor) -> Problem:
     return Problem(whole(model), shape_of(known), project=Replacement(known, mask))
 
 
-CONDITIONINGS: Mapping[str, Conditioning] = {"learned": learned, "replacement": replacement}
+CONDITIONINGS: Mapping[str, Conditioning] = {
+    "learned": learned,
+    "replacement": replacement,
+    **{name: Beside(rule) for name, rule in COHERENT.items()},
+}
 """The ways to be told given stems by the names that checkpoints and the command line use."""
 
 
@@ -43,12 +49,6 @@ def own_conditioning(settings: Settings) -> Conditioning:
     if settings.conditioning not in CONDITIONINGS:
         raise ModelError(f"the model asks for method {settings.conditioning!r}; this stemweave has {sorted(CONDITIONINGS)}")
     return CONDITIONINGS[settings.conditioning]
-
-
-def shape_of(known: Tensor) -> tuple[int, int, int, int]:
-    """The state's shape."""
-    batch, stems, channels, samples = known.shape
-    return batch, stems, channels, samples
 
 
 def accompany(
@@ -69,16 +69,16 @@ def accompany(
     config = model.config
     mask = torch.tensor([name in given for name in config.stems], device=model.device)
     known, gain = at_model(config, given, rate)
-    if not config.joint:
-        raise ModelError(f"{config.name} has independent priors, which do not hear other stems; it cannot play along")
     sampler = sampler or Sampler.of(config.settings.accompany)
     conditioning = conditioning or own_conditioning(config.settings)
-    problem = conditioning(model, encoded(model, known.unsqueeze(0)), mask)
+    if not (config.joint or isinstance(conditioning, Beside)):
+        raise ModelError(f"{config.name} has independent priors, which do not hear other stems; it cannot play along")
+    problem = conditioning(accompanying(model), encoded(model, known.unsqueeze(0)), mask)
 
     def watch(step: int) -> None:
         progress(Event("accompany", step, sampler.total, take, takes))
 
-    x = sampler.run(problem, Noise((seed,), device=model.device), watch).x
+    x = problem.answer(sampler.run(problem, Noise((seed,), device=model.device), watch).x)
     made = decoded(model, x, known.shape[-1])[0] / gain
     channels, samples = next(iter(given.values())).shape
     aligned = resample(made, config.rate, rate, samples).expand(-1, channels, -1).clone()

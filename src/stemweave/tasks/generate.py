@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from stemweave.diffusion.noise import Noise
-from stemweave.diffusion.problem import Problem
 from stemweave.model.model import Model
+from stemweave.tasks.coupled import Coupling, own_coupling
 from stemweave.tasks.lengths import decoded, held
-from stemweave.tasks.likelihoods import whole
+from stemweave.tasks.prompting import generating
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.song import checked_seconds
 
@@ -20,20 +20,23 @@ def generate(
     progress: Progress = silent_progress,
     take: int = 0,
     takes: int = 1,
+    coupling: Coupling | None = None,
 ) -> Tensor:
     """One take of a piece, (stems, channels, samples) at the model's rate; any length, by overlapping windows.
 
-    Raises UsageError for seconds that are not a length.
+    Sampler and coupling left out are the model's own. Raises UsageError for seconds that are not a length.
     """
     config = model.config
     samples = max(1, round(checked_seconds(seconds) * config.rate))
     sampler = sampler or Sampler.of(config.settings.generate)
-    problem = Problem(whole(model), model.shape(1, held(config, samples)))
+    coupling = coupling or own_coupling(config.settings)
+    problem = coupling(generating(model), model.shape(1, held(config, samples)))
 
     def watch(step: int) -> None:
         progress(Event("generate", step, sampler.total, take, takes))
 
-    return decoded(model, sampler.run(problem, Noise((seed,), device=model.device), watch).x, samples)[0]
+    state = sampler.run(problem, Noise((seed,), device=model.device), watch)
+    return decoded(model, problem.answer(state.x), samples)[0]
 
 
 def loudest_take(made: list[Tensor]) -> int:

@@ -7,20 +7,20 @@ the model has a (linear) codec.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from stemweave.diffusion.algebra import DiracTangent, EvenTangent, GaussianLikelihood
 from stemweave.diffusion.coupling import GaussianCoupling, Proportional, Width
 from stemweave.diffusion.denoiser import Denoiser, describe
-from stemweave.diffusion.mixing import loudest
-from stemweave.diffusion.posterior import LevelVariance, PosteriorMean, TableVariance, Variance
+from stemweave.diffusion.posterior import PosteriorMean
 from stemweave.diffusion.problem import Problem, Relax, uncoupled
 from stemweave.diffusion.projections import AtLast, DiracAnchor, EvenProjection
 from stemweave.diffusion.windowed import Windowed, windows
-from stemweave.errors import ModelError, UsageError
-from stemweave.model.config import ModelConfig, Sampling, Settings
+from stemweave.errors import ModelError
+from stemweave.model.config import Sampling, Settings
 from stemweave.model.model import Model
+from stemweave.tasks.apart import Ensemble, Extractor
+from stemweave.tasks.priors import anchored, grid, shape, uncertainty, whole
 
 Likelihood = Callable[[Model, Tensor], Problem]
 
@@ -44,10 +44,7 @@ class Dirac:
 
     def __call__(self, model: Model, mixture: Tensor) -> Problem:
         """Raises UsageError when the model has no stem of the anchor's name."""
-        config = model.config
-        if self.anchor is not None and self.anchor not in config.stems:
-            raise UsageError(f"got anchor {self.anchor!r}; expected one of {', '.join(config.stems)}")
-        place = loudest(levels(config)) if self.anchor is None else config.stems.index(self.anchor)
+        place = anchored(model.config, self.anchor)
         return Problem(DiracTangent(whole(model), place), shape(model, mixture), project=DiracAnchor(mixture, place))
 
 
@@ -103,6 +100,8 @@ LIKELIHOODS: Mapping[str, Likelihood] = {
     "gaussian": Gaussian(),
     "even": even,
     "posterior-mean": posterior_mean,
+    "extractor": Extractor(),
+    "ensemble": Ensemble(),
 }
 """The likelihoods by the names that checkpoints and the command line use."""
 
@@ -111,8 +110,13 @@ def own_likelihood(settings: Settings) -> Likelihood:
     """The likelihood that the settings name. Raises ModelError for one this version does not know."""
     if settings.likelihood not in LIKELIHOODS:
         raise ModelError(f"the model asks for likelihood {settings.likelihood!r}; this stemweave has {sorted(LIKELIHOODS)}")
-    rule = LIKELIHOODS[settings.likelihood]
-    return Dirac(settings.anchor or None) if isinstance(rule, Dirac) else rule
+    match LIKELIHOODS[settings.likelihood]:
+        case Dirac():
+            return Dirac(settings.anchor or None)
+        case Ensemble():
+            return Ensemble(settings.extracted, settings.anchor or None)
+        case rule:
+            return rule
 
 
 def own_sampling(settings: Settings, likelihood: Likelihood) -> Sampling:
@@ -122,40 +126,11 @@ def own_sampling(settings: Settings, likelihood: Likelihood) -> Sampling:
             return settings.dirac
         case Gaussian():
             return settings.gaussian
+        case Extractor() | Ensemble():
+            return settings.extractor
     named: Mapping[Likelihood, Sampling] = {
         learned: settings.learned,
         even: settings.even,
         posterior_mean: settings.posterior_mean,
     }
     return named.get(likelihood, settings.generate)
-
-
-def uncertainty(config: ModelConfig, device: torch.device) -> Variance:
-    """v_n(σ): as measured on validation, or guessed from the stems' levels where that is missing."""
-    if config.errors:
-        return TableVariance(config.error_sigmas, torch.tensor(config.errors, device=device))
-    known = (config.sigma_data,) * len(config.stems) if config.codec else levels(config)
-    return LevelVariance(torch.tensor(known, device=device))
-
-
-def levels(config: ModelConfig) -> tuple[float, ...]:
-    """The stems' expected RMS."""
-    return config.levels or (config.sigma_data,) * len(config.stems)
-
-
-def whole(model: Model) -> Denoiser:
-    """The unconditional prior on a piece of any length."""
-    length, hop = grid(model.config)
-    return Windowed(model.prior(), length, hop)
-
-
-def grid(config: ModelConfig) -> tuple[int, int]:
-    """Windows' length and hop in samples, or in frames of the codec: half overlapping."""
-    length = config.frames(config.span * config.window)
-    return length, length // 2
-
-
-def shape(model: Model, mixture: Tensor) -> tuple[int, int, int, int]:
-    """The state's shape for a mixture (batch, channels, samples)."""
-    batch, channels, samples = mixture.shape
-    return batch, len(model.config.stems), channels, samples

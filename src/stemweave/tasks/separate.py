@@ -14,6 +14,7 @@ from stemweave.errors import ModelError, UsageError
 from stemweave.model.model import Model
 from stemweave.tasks.lengths import decoded, encoded
 from stemweave.tasks.likelihoods import Likelihood, learned, own_sampling
+from stemweave.tasks.prompting import separating
 from stemweave.tasks.sampler import Event, Progress, Sampler, silent_progress
 from stemweave.tasks.song import Song, level
 from stemweave.tasks.starts import begun
@@ -82,7 +83,8 @@ def check_additive(model: Model) -> None:
     if not model.codec.linear:
         raise ModelError(
             f"{model.config.name} works on latents in which stems do not sum to the song, so it cannot take one apart; "
-            "use a model over waveforms, or one whose codec is linear"
+            "use a model over waveforms, or one whose codec is linear, or in Python the Gaussian likelihood that is guided "
+            "through the decoder (stemweave.diffusion.decoded.DecodedLikelihood)"
         )
 
 
@@ -94,13 +96,13 @@ def separate_segment(
     config = model.config
     mixture = gain * resample(channels_for(piece, config.channels), rate, config.rate)
     given = encoded(model, mixture[None, None]).squeeze(1).expand(sampler.draws, -1, -1)
-    problem = how.likelihood(model, given)
+    problem = how.likelihood(separating(model), given)
     if sampler.start:
         problem = begun(problem, sampler.start(config), given)
     seeds = tuple(how.seed + draw for draw in range(sampler.draws))
     noise = Noise(seeds, (round(start * config.rate / rate / model.codec.hop),) * sampler.draws, device=model.device)
     state = sampler.run(problem, noise, watch)
-    found = state.denoised if how.residual else state.x  # the former is not yet put onto the mixture
+    found = problem.answer(state.denoised if how.residual else state.x)  # the former is not yet put onto the mixture
     estimates = decoded(model, found.mean(0, keepdim=True), mixture.shape[-1])[0] / gain
     return how.share(piece, rate, estimates, config.rate, mixture / gain - estimates.sum(0) if how.residual else None)
 

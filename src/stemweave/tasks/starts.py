@@ -8,7 +8,7 @@ from torch import Tensor
 
 from stemweave.diffusion.problem import Problem
 from stemweave.model.config import ModelConfig
-from stemweave.tasks.likelihoods import levels
+from stemweave.tasks.priors import levels
 
 Shares = Callable[[ModelConfig], Tensor]
 """What part of the mixture each stem is given at the start: (stems,)."""

@@ -1,7 +1,7 @@
 """A model and its jobs in one object: what `stemweave.load` returns, and what the command line and the page call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stemweave.audio.resample import resample
 from stemweave.audio.stems import Stems
+from stemweave.diffusion.guidance import Guidance
 from stemweave.errors import UsageError
 from stemweave.model import checkpoint
 from stemweave.model.config import ModelConfig
@@ -16,7 +17,10 @@ from stemweave.model.model import Model
 from stemweave.model.precision import pick_device, pick_precision, place
 from stemweave.tasks import accompany as playing
 from stemweave.tasks import generate as inventing
+from stemweave.tasks.coupled import Coupling
+from stemweave.tasks.extract import duet, extraction
 from stemweave.tasks.likelihoods import Likelihood, own_likelihood
+from stemweave.tasks.prompting import texted
 from stemweave.tasks.sampler import Progress, Sampler, silent_progress
 from stemweave.tasks.separate import Separation, Share, masked, separate
 from stemweave.tasks.song import Sound, checked_seed, opened
@@ -39,6 +43,17 @@ class Studio:
         """Stems, rate (Hz), window (samples) and defaults."""
         return self.model.config
 
+    def told(
+        self, prompts: Mapping[str, str], *, negatives: Mapping[str, str] | None = None, guidance: float | None = None
+    ) -> "Studio":
+        """The same model with any stems that can be named, by their prompts; for models that are told in words what sounds.
+
+        `negatives`: what stems are not. `guidance`: how strongly to follow prompts, 1 plainly. What is left out is as the model
+        has it for each job. Raises ModelError for a model that knows only its own stems, UsageError for what it cannot read.
+        """
+        weight = None if guidance is None else Guidance(checked_guidance(guidance))
+        return replace(self, model=texted(self.model, "a prompt").told(prompts, negatives, weight))
+
     @property
     def stems(self) -> tuple[str, ...]:
         """The names of the stems the model knows."""
@@ -50,10 +65,11 @@ class Studio:
         *,
         seed: int | None = None,
         sampler: Sampler | None = None,
+        coupling: Coupling | None = None,
         progress: Progress = silent_progress,
     ) -> Stems:
-        """Invent a band: all stems together, at the model's rate."""
-        return self.generate_takes(1, seconds, seed=seed, sampler=sampler, progress=progress)[0]
+        """Invent a band: all stems together, at the model's rate, hearing each other as the model has it, or by `coupling`."""
+        return self.generate_takes(1, seconds, seed=seed, sampler=sampler, coupling=coupling, progress=progress)[0]
 
     def generate_takes(
         self,
@@ -62,12 +78,13 @@ class Studio:
         *,
         seed: int | None = None,
         sampler: Sampler | None = None,
+        coupling: Coupling | None = None,
         progress: Progress = silent_progress,
     ) -> list[Stems]:
         """Several bands; take k has seed + k. `loudest` picks one as the papers' baseline does."""
         seed, made = checked_seed(seed), []
         for take in range(checked_takes(takes)):
-            audio = inventing.generate(self.model, seconds, seed + take, sampler, progress, take, takes)
+            audio = inventing.generate(self.model, seconds, seed + take, sampler, progress, take, takes, coupling)
             made.append(Stems(self.stems, audio, self.config.rate, seed=seed + take))
         return made
 
@@ -137,6 +154,30 @@ class Studio:
             whole = torch.cat(list(separate(self.model, source, how, progress)), -1)
             return Stems(self.stems, whole[: len(self.stems)], source.rate, whole[-1] if residual else None, how.seed)
 
+    def extract(
+        self,
+        song: Sound,
+        prompt: str,
+        *,
+        negative: str | None = None,
+        rest: str | None = None,
+        rate: int | None = None,
+        sampler: Sampler | None = None,
+        share: Share = masked,
+        seed: int | None = None,
+        progress: Progress = silent_progress,
+    ) -> Stems:
+        """Take one sound out of a song, by its name: the stems "target" and "residual", which sum to the song.
+
+        `negative`: what it is not. `rest`: what else sounds in the song; by default the model's own stems but those that
+        `prompt` names. Raises ModelError for a model that is not told in words, UsageError for what it cannot read.
+        """
+        told = duet(self.model, prompt, negative, rest)
+        how = extraction(sampler or Sampler.of(told.config.settings.extractor), share, checked_seed(seed))
+        with opened(song, rate) as source:
+            whole = torch.cat(list(separate(told, source, how, progress)), -1)
+            return Stems(told.config.stems, whole, source.rate, seed=how.seed)
+
     def save(self, folder: Path | str, card: str = "", overwrite: bool = False) -> None:
         """Write the model as a folder: config.json, model.safetensors, README.md."""
         checkpoint.save(self.model, folder, card, overwrite=overwrite)
@@ -162,6 +203,13 @@ def load(
 def loudest(made: Sequence[Stems]) -> Stems:
     """The take with the largest norm: the papers' remedy against silent stems (2403.11706 §4)."""
     return made[inventing.loudest_take([take.audio for take in made])]
+
+
+def checked_guidance(weight: float) -> float:
+    """A guidance weight."""
+    if not 0 <= weight <= 100:
+        raise UsageError(f"got guidance {weight}; expected 0 to 100, 1 for none")
+    return weight
 
 
 def checked_takes(takes: int) -> int:

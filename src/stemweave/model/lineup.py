@@ -1,0 +1,122 @@
+"""A model that is told in words what sounds, with a line-up: any stems that can be named, one prompt each (2403.11706)."""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Self
+
+from stemweave.diffusion.denoiser import Denoiser
+from stemweave.diffusion.guidance import Guidance, GuidedPrompts, Prompted
+from stemweave.errors import UsageError
+from stemweave.model.config import ModelConfig, Prompting, Settings
+from stemweave.model.model import Model
+from stemweave.nets.prompts import label
+
+Words = str | None
+"""What a model is told of one signal; None stands for nothing said."""
+
+
+class Lineup(Model):
+    """One network over single signals; its stems are what it is told of, by itself those of its configuration, by name.
+
+    `prompts`, `references` (negative prompts, or None) and `guidance` are, stem by stem, what `prior` uses.
+    """
+
+    prompts: tuple[Words, ...]
+    references: tuple[Words, ...]
+    guidance: Guidance
+    _negatives: Mapping[str, str]
+    _chosen: Guidance | None
+
+    def stand(self) -> None:
+        """Take the configuration's own stems as line-up."""
+        self.prompts = tuple(map(label, self.config.stems))
+        self._negatives, self._chosen = {}, None
+        self.references, self.guidance = (None,) * len(self.prompts), Guidance(1.0)
+
+    @abstractmethod
+    def voice(self) -> Prompted:
+        """The network, to be asked about several signals in one forward pass."""
+
+    @abstractmethod
+    def read(self, texts: Sequence[str]) -> None:
+        """Raises UsageError for texts that the model cannot read."""
+
+    def told(
+        self, prompts: Mapping[str, str], negatives: Mapping[str, str] | None = None, guidance: Guidance | None = None
+    ) -> Self:
+        """The same network with these stems: prompts, and negative prompts of some, by stem name.
+
+        What is left out is as each job has it (`doing`). Levels of stems that the configuration does not know are the mean of
+        those it knows. Raises UsageError for no prompts, for negative prompts of unknown stems, and for texts that the model
+        cannot read.
+        """
+        negatives = negatives or {}
+        if not prompts:
+            raise UsageError("no prompts: name at least one stem")
+        if unknown := sorted(set(negatives) - set(prompts)):
+            raise UsageError(f"a negative prompt for {unknown[0]!r}; the stems are {', '.join(prompts)}")
+        self.read([*prompts.values(), *negatives.values()])
+        other = copy.copy(self)
+        other.config = named(self.config, tuple(prompts))
+        other.prompts = tuple(prompts.values())
+        other._negatives, other._chosen = dict(negatives), guidance
+        other.references = tuple(negatives.get(stem) for stem in prompts)
+        other.guidance = guidance or Guidance(1.0)
+        return other
+
+    def doing(self, prompting: Prompting) -> Self:
+        """The same line-up under a job's own guidance and negative prompts, where it was not told others.
+
+        A job's negative prompt is left out where it names what the prompt asks for.
+        """
+        other, usual = copy.copy(self), dict(prompting.negatives)
+        other.references = tuple(
+            self._negatives.get(stem) or apart(prompt, usual.get(stem))
+            for stem, prompt in zip(self.config.stems, self.prompts, strict=True)
+        )
+        other.guidance = self._chosen or Guidance(
+            prompting.weight, prompting.low, prompting.high or float("inf"), prompting.rescale
+        )
+        return other
+
+    def prior(self) -> Denoiser:
+        """Independent priors, one prompt each, under guidance, in one forward pass."""
+        return self.asked(self.prompts, self.references)
+
+    def asked(self, prompts: tuple[Words, ...], references: tuple[Words, ...]) -> Denoiser:
+        """The prior of any signals under the guidance of this line-up, references in the same forward pass."""
+        return GuidedPrompts(self.voice(), prompts, references, self.guidance)
+
+
+def named(config: ModelConfig, stems: tuple[str, ...]) -> ModelConfig:
+    """The configuration for these stems: levels of those it knows, and their mean for others; no measured errors."""
+    known = dict(zip(config.stems, config.levels, strict=False))
+    typical = (sum(level**2 for level in known.values()) / len(known)) ** 0.5 if known else config.sigma_data
+    return replace(
+        config,
+        stems=stems,
+        levels=tuple(known.get(stem, typical) for stem in stems),
+        error_sigmas=(),
+        errors=(),
+        settings=fitted(config.settings, stems),
+        best=fitted(config.best, stems),
+    )
+
+
+def fitted(settings: Settings, stems: tuple[str, ...]) -> Settings:
+    """The settings without stems that are not there."""
+    extracted = tuple(stem for stem in settings.extracted if stem in stems)
+    return replace(settings, anchor=settings.anchor if settings.anchor in stems else "", extracted=extracted)
+
+
+def together(prompts: Sequence[Words]) -> Words:
+    """One prompt for all of these signals at once, such as "Bass, Drums"; nothing where nothing was said."""
+    return ", ".join(prompt for prompt in prompts if prompt) or None
+
+
+def apart(prompt: Words, negative: str | None) -> Words:
+    """The negative prompt, unless a word of the prompt is in it."""
+    words = set((prompt or "").casefold().replace(",", " ").split())
+    return None if negative is None or words & set(negative.casefold().replace(",", " ").split()) else negative

@@ -1,0 +1,113 @@
+"""How stems that are made together hear each other: by one prior, or by words through a mixture made with them (2403.11706)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from stemweave.diffusion.coherent import AgainstOthers, Coherent, Consistent, beside
+from stemweave.diffusion.coupling import Proportional, SquareRoot
+from stemweave.diffusion.denoiser import Denoiser
+from stemweave.diffusion.problem import Chosen, Problem
+from stemweave.errors import ModelError
+from stemweave.model.config import Settings
+from stemweave.model.lineup import Lineup, together
+from stemweave.model.model import Model
+from stemweave.tasks.priors import whole
+from stemweave.tasks.prompting import texted
+
+Shape = tuple[int, int, int, int]
+Coupling = Callable[[Model, Shape], Problem]
+"""(model, (batch, stems, channels, samples) or latents) → the problem of making all stems."""
+
+
+def joint(model: Model, shape: Shape) -> Problem:
+    """The model's own prior and nothing beside: a joint one, or independent ones that do not hear each other."""
+    return Problem(whole(model), shape)
+
+
+@dataclass(frozen=True)
+class Together:
+    """The stems and a mixture of them walk in parallel (2403.11706 eq. 6-11): reading A of the lost equations.
+
+    A subset of a partition (eq. 11) is one stem whose prompt names all its members.
+    """
+
+    coupling: Coherent = field(default=Coherent())
+
+    def __call__(self, model: Model, shape: Shape) -> Problem:
+        """Raises ModelError for a model that is not told in words."""
+        lineup = texted(model, "making stems beside their mixture")
+        batch, stems, channels, samples = shape
+        state = (batch, stems + 1, channels, samples)
+        return Problem(with_mixture(lineup, stems), state, relax=self.coupling, answer=Chosen(tuple(range(stems))))
+
+
+@dataclass(frozen=True)
+class Imitating:
+    """Each stem is near the sum of the others: reading B, only to compare."""
+
+    coupling: AgainstOthers = field(default=AgainstOthers())
+
+    def __call__(self, model: Model, shape: Shape) -> Problem:
+        """Any model."""
+        return Problem(whole(model), shape, relax=self.coupling)
+
+
+def consistent(model: Model, shape: Shape) -> Problem:
+    """The mixture's prior rules the sum, the stems' priors the rest; nothing counts twice. Ours.
+
+    Raises ModelError for a model that is not told in words.
+    """
+    lineup = texted(model, "making stems under their mixture's prior")
+    mixture = whole(lineup, lineup.asked((together(lineup.prompts),), (None,)))
+    return Problem(Consistent(whole(lineup), mixture), shape)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """New stems and a mixture of all walk in parallel, beside given stems noised to their level (2403.11706 eq. 12)."""
+
+    coupling: Coherent = field(default=Coherent())
+
+    def __call__(self, model: Model, known: Tensor, mask: Tensor) -> Problem:
+        """The problem of a `Conditioning`; raises ModelError for a model that is not told in words."""
+        lineup = texted(model, "playing along beside a mixture")
+        free = int((~mask).sum())
+        order = torch.cat((torch.nonzero(~mask), torch.nonzero(mask))).flatten()
+        prompts = tuple(lineup.prompts[n] for n in order[:free])
+        references = tuple(lineup.references[n] for n in order[:free])
+        every = together(lineup.prompts)
+        prior = whole(lineup, lineup.asked((*prompts, every), (*references, None)))
+        problem = beside(prior, known[:, mask], free, self.coupling)
+        return replace(problem, answer=Chosen(tuple(order.argsort().tolist())))
+
+
+def with_mixture(lineup: Lineup, stems: int) -> Denoiser:
+    """The priors of the stems and of their mixture, whose prompt names them all, in one forward pass."""
+    prompts = (*lineup.prompts[:stems], together(lineup.prompts))
+    return whole(lineup, lineup.asked(prompts, (*lineup.references[:stems], None)))
+
+
+COHERENT: Mapping[str, Coherent] = {
+    "coherent": Coherent(),
+    "coherent-root": Coherent(SquareRoot(0.4)),
+    "coherent-proportional": Coherent(Proportional(0.75)),
+}
+"""Reading A by the width of its likelihood: constant, γ² = 0.4·σ, γ = 0.75·σ."""
+
+COUPLINGS: Mapping[str, Coupling] = {
+    "joint": joint,
+    **{name: Together(rule) for name, rule in COHERENT.items()},
+    "consistent": consistent,
+    "imitating": Imitating(),
+}
+"""The couplings by the names that checkpoints and the command line use."""
+
+
+def own_coupling(settings: Settings) -> Coupling:
+    """The coupling that the settings name. Raises ModelError for one this version does not know."""
+    if settings.coupling not in COUPLINGS:
+        raise ModelError(f"the model asks for coupling {settings.coupling!r}; this stemweave has {sorted(COUPLINGS)}")
+    return COUPLINGS[settings.coupling]

@@ -1,0 +1,64 @@
+"""Taking one sound that can be named out of a song: the rest is told as one, and takes what the sound leaves."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from stemweave.errors import UsageError
+from stemweave.model.lineup import Lineup
+from stemweave.model.model import Model
+from stemweave.nets.prompts import label
+from stemweave.tasks.likelihoods import Dirac
+from stemweave.tasks.prompting import extracting, texted
+from stemweave.tasks.sampler import Sampler
+from stemweave.tasks.separate import Separation, Share
+from stemweave.tasks.starts import by_power
+
+TARGET, REST = "target", "residual"
+AGAINST_REST = Dirac(REST)
+"""How a song is shared between a sound and the rest (2403.11706 eq. 14)."""
+
+
+def extraction(sampler: Sampler, share: Share, seed: int) -> Separation:
+    """How `separate` extracts with a `duet`: the sound and the rest, which sum to the song.
+
+    The walk begins at the song, shared out by expected power.
+    """
+    return Separation(AGAINST_REST, replace(sampler, start=by_power), Against(share), seed=seed)
+
+
+def duet(model: Model, prompt: str, negative: str | None = None, rest: str | None = None) -> Lineup:
+    """The model with two stems, the sound and the rest of the song, as extraction is prompted.
+
+    `negative`: what the sound is not; by default as the model has it for that sound. `rest`: what else sounds; by default the
+    model's own stems but those that `prompt` names. Raises ModelError for a model that is not told in words, UsageError for
+    what it cannot read or where nothing else is named.
+    """
+    lineup = texted(model, "extraction")
+    named = words(prompt)
+    own = [stem for stem in lineup.config.stems if words(label(stem)) & named]
+    rest = rest or ", ".join(label(stem) for stem in lineup.config.stems if stem not in own)
+    if not rest:
+        raise UsageError(f"the prompt {prompt[:40]!r} names all that {model.config.name} knows: say what else sounds")
+    usual = dict(zip(lineup.config.stems, extracting(lineup).references, strict=True))
+    negative = negative or (usual[own[0]] if len(own) == 1 else None)
+    against = {TARGET: negative} if negative else None
+    return lineup.told({TARGET: prompt, REST: rest}, against, extracting(lineup).guidance)
+
+
+@dataclass(frozen=True)
+class Against:
+    """The first source as `share` has it, and all that it leaves of the song."""
+
+    share: Share
+
+    def __call__(self, song: Tensor, rate: int, estimates: Tensor, model_rate: int, unexplained: Tensor | None) -> Tensor:
+        """Shape: song (channels, samples), estimates (2, channels, samples) → (2, channels, samples)."""
+        target = self.share(song, rate, estimates, model_rate, unexplained)[:1]
+        return torch.cat((target, song - target))
+
+
+def words(text: str) -> set[str]:
+    """The words of a prompt."""
+    return set(text.casefold().replace(",", " ").split())
