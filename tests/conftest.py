@@ -15,9 +15,12 @@ import torch
 from stemweave.adapters.names import expected, ours, source_vae, unet1d
 from stemweave.model.checkpoint import save
 from stemweave.model.codec import CodecConfig
-from stemweave.model.config import ModelConfig, Sampling, Settings
+from stemweave.model.config import ModelConfig, Prompting, Sampling, Settings, TextConfig
 from stemweave.model.model import Model
+from stemweave.model.texted import TextModel
 from stemweave.nets.sourcevae import SourceVAE, SourceVAEConfig
+from stemweave.nets.text import Words
+from stemweave.nets.textunet import TextUNetConfig
 from stemweave.nets.unet import UNetConfig
 from stemweave.nets.unet1d import UNet1d, UNet1dConfig
 from stemweave.tasks.studio import Studio, load
@@ -75,6 +78,26 @@ LATENT = ModelConfig(
 )
 """A model over latents of that codec; its window is 64 frames."""
 
+TEXTED = ModelConfig(
+    name="texted",
+    stems=TINY.stems,
+    rate=22050,
+    window=4096,
+    net=TextUNetConfig(16, hop=64, coefficients=48, widths=(64, 64), blocks=(1, 1), condition=16, bands=16),
+    sigma_data=0.09,
+    joint=False,
+    text=TextConfig(
+        Words(("bass", "drums drum kit", "guitar", "piano keys", "slap", "jazz", "lead")),
+        16,
+        generate=Prompting(1.5, negatives=(("bass", "Drums, Guitar"),)),
+        accompany=Prompting(1.5, high=1.0),
+        extract=Prompting(2.0, negatives=(("bass", "Drums"), ("drums", "Bass"))),
+    ),
+    levels=TINY.levels,
+    settings=dataclasses.replace(PAPER.settings, extractor=THREE, extracted=("bass", "piano"), conditioning="coherent"),
+)
+"""A model that is told in words what sounds."""
+
 
 @pytest.fixture(scope="session")
 def tiny_model() -> Model:
@@ -101,6 +124,16 @@ def latent_model() -> Model:
 
 
 @pytest.fixture(scope="session")
+def text_model() -> TextModel:
+    """An untrained model of text; each of its prompts gives another answer."""
+    torch.manual_seed(0)
+    model = TextModel(TEXTED)
+    for parameter in model.net.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
 def tiny_folder(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model on disk."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
@@ -112,6 +145,65 @@ def tiny_folder(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> 
 def studio(tiny_folder: Path) -> Studio:
     """The tiny model, loaded as a user would."""
     return load(tiny_folder, device="cpu", precision="float32")
+
+
+@pytest.fixture(scope="session")
+def text_folder(text_model: TextModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model of text on disk."""
+    folder = tmp_path_factory.mktemp("models") / "texted"
+    save(text_model, folder, precision=torch.float32)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def text_studio(text_folder: Path) -> Studio:
+    """The tiny model of text, loaded as a user would."""
+    return load(text_folder, device="cpu", precision="float32")
+
+
+WORDS = ("</s>", "<pad>", "<unk>", "bass", "drums", "electric", "slap")
+
+
+def tokenizer_into(folder: Path) -> ModuleType:
+    """Write a tokenizer of these words; gives transformers, or skips the test without it."""
+    library: ModuleType = pytest.importorskip("transformers")
+    import tokenizers
+
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    words.post_processor = tokenizers.processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 0)])
+    library.PreTrainedTokenizerFast(
+        tokenizer_object=words,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        model_input_names=["input_ids", "attention_mask"],
+    ).save_pretrained(folder)
+    return library
+
+
+@pytest.fixture(scope="session")
+def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random T5 encoder on disk that knows a few words."""
+    folder = tmp_path_factory.mktemp("t5")
+    library = tokenizer_into(folder)
+    torch.manual_seed(0)
+    config = library.T5Config(vocab_size=9, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
+    library.T5EncoderModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random CLAP on disk that knows a few words."""
+    folder = tmp_path_factory.mktemp("clap")
+    library = tokenizer_into(folder)
+    torch.manual_seed(0)
+    audio = {"patch_embeds_hidden_size": 8, "hidden_size": 64, "depths": [1, 1, 1, 1], "num_attention_heads": [1, 1, 1, 1]}
+    text = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8, "vocab_size": 9}
+    library.ClapModel(library.ClapConfig(audio_config=audio, text_config=text)).save_pretrained(folder)
+    library.ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(folder)
+    return folder
 
 
 SMALL = UNet1dConfig(4, 32, (1, 2), (2,), (1,), (True,), heads=2, head_width=8, patch=4)

@@ -1,8 +1,10 @@
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from stemweave.band import kinds
 from stemweave.band.presets import PRESETS, band
@@ -12,7 +14,8 @@ from stemweave.band.song import as_json, render_song
 from stemweave.band.styles import NAMED
 from stemweave.data import descriptions
 from stemweave.data.descriptions import Descriptions, Song, instrument, rendered
-from stemweave.errors import DataError
+from stemweave.errors import DataError, UsageError
+from stemweave.nets.text import Words
 
 SONG = Song("bossa", 96.4, {"bass": "fingered electric bass", "drums": "brushed drums"})
 
@@ -30,7 +33,7 @@ def test_rich_descriptions_say_what_plays_how_fast_and_in_which_style():
     texts = drawn(Descriptions({"Track00001": SONG}, plain=0.0))
     assert "fingered electric bass, brushed drums, 96 bpm bossa" in texts
     assert "bossa at 96 bpm with brushed drums and fingered electric bass" in texts
-    assert len(set(texts)) == 2 * 2 * (len(descriptions.PHRASINGS) + len(descriptions.UNSTYLED))
+    assert len(set(texts)) == 2 * 2 * len(descriptions.PHRASINGS)  # two orders, two ways to list them
     assert all("fingered electric bass" in text and "brushed drums" in text for text in texts)
 
 
@@ -60,6 +63,45 @@ def test_a_song_in_no_style_of_ours_gets_none():
     texts = drawn(Descriptions({"Track00001": Song("", 90.0, SONG.instruments)}))
     assert not any("playing" in text or ": " in text for text in texts)
     assert any("90 bpm" in text for text in texts)
+
+
+def test_phrasings_are_those_given():
+    phrasings = ("only {band}", "{style} by {band}", "{band} ({tempo})")
+    texts = drawn(Descriptions({"Track00001": SONG}, 0.0, phrasings))
+    assert "only fingered electric bass, brushed drums" in texts
+    assert "bossa by brushed drums and fingered electric bass" in texts
+    assert len(set(texts)) == 2 * 2 * len(phrasings)
+    texts = drawn(Descriptions({"Track00001": Song("", 90.4, SONG.instruments)}, 0.0, phrasings))
+    assert {text[0] for text in texts} == {"o", "f", "b"}
+    assert not any(" by " in text for text in texts)
+    assert any(text.endswith("(90)") for text in texts)
+
+
+@pytest.mark.parametrize("phrasing", ["{bnad}", "{}", "{band", "{band.size}", "{band[x]}", "{tempo:q}"])
+def test_phrasings_that_cannot_be_filled_in_are_refused(phrasing):
+    with pytest.raises(UsageError, match=r"expected {band}, {style} and {tempo} to fill in"):
+        Descriptions({}, phrasings=("{band}", phrasing))
+
+
+@pytest.mark.parametrize("phrasings", [(), ("{style}: {band}", "{band} playing {style}")])
+def test_songs_in_no_style_need_a_phrasing_too(phrasings):
+    with pytest.raises(UsageError, match=r"no phrasing without {style}"):
+        Descriptions({}, phrasings=phrasings)
+
+
+def test_the_recipes_vocabulary_knows_all_that_its_songs_are_called():
+    recipe = yaml.safe_load((Path(__file__).parents[2] / "recipes" / "gmsdi-band.yaml").read_text())
+    vocabulary = Words(tuple(recipe["model"]["config"]["text"]["reader"]["names"]))
+    played = [(stem, {"instrument": kind.name}) for stem, each in kinds.TRAIN.items() for kind in each]
+    played += [(stem, {"program": number}) for stem in STEMS for number in SCORED[stem]]
+    names = {instrument(stem, entry | {"effects": [{"name": fx}]}) for stem, entry in played for fx in ("none", "drive")}
+    assert {"overdriven electric guitar", "clean electric guitar", "brushed drums"} < names
+    band = {name: name for name in names}
+    phrasings = tuple(recipe["data"]["init_args"]["phrasings"])
+    rng = np.random.default_rng(0)
+    for style in NAMED:
+        describe = Descriptions({"Track00001": Song(style, 96.4, band)}, 0.0, phrasings)
+        vocabulary.prepare([describe("Track00001", (name, "brushed drums"), rng) for name in names for _ in range(4)])
 
 
 def test_players_have_their_names():

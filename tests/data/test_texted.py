@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stemweave.data.texted import Windows, described, open_texted
+from stemweave.data.texted import Windows, described, open_sounds, open_texted
 from stemweave.errors import AudioError, DataError
 
 
@@ -36,6 +36,19 @@ def test_windows_have_their_own_text_the_rate_and_the_shape_asked_for(folder):
             assert torch.allclose(audio[0] * 32768, torch.arange(first, first + 1000.0), atol=1e-2)
         else:
             assert audio[0, 100:900].mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_recordings_of_which_nothing_is_said(folder, tmp_path):
+    (folder / "ramp.txt").unlink()
+    recordings = open_sounds(folder)
+    assert [recording.name for recording in recordings] == ["deep/v1.2 wide", "ramp"]
+    drawn = take(Windows(recordings, 1000, 22050), 20)
+    assert {text for *_, text in drawn} == {""}
+    assert {round(float(audio.mean()) * 2) for audio, *_ in drawn} == {0, 1}, "both are drawn"
+    (tmp_path / "empty").mkdir()
+    for nothing in (tmp_path / "empty", tmp_path / "nowhere"):
+        with pytest.raises(DataError, match="holds no sound files; give the folder where the recordings are"):
+            open_sounds(nothing)
 
 
 def test_the_generator_decides(folder):

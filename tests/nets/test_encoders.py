@@ -9,8 +9,6 @@ from stemweave.errors import MissingExtra, ModelError, UsageError
 from stemweave.nets.encoders import clap, sentences, t5
 from stemweave.nets.text import Conditioner, Encoded
 
-WORDS = ("</s>", "<pad>", "<unk>", "bass", "drums", "electric", "slap")
-
 
 @pytest.fixture
 def bare(monkeypatch):
@@ -61,45 +59,6 @@ def test_a_folder_of_something_else_is_told_in_one_line(bare, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(ModelError, match=r"not what T5EncoderModel of transformers reads: no config\.json here$"):
         t5(str(tmp_path))
-
-
-def tokenizer_into(folder):
-    library = pytest.importorskip("transformers")
-    import tokenizers
-
-    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
-    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    words.post_processor = tokenizers.processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 0)])
-    library.PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        unk_token="<unk>",
-        pad_token="<pad>",
-        eos_token="</s>",
-        model_input_names=["input_ids", "attention_mask"],
-    ).save_pretrained(folder)
-    return library
-
-
-@pytest.fixture(scope="module")
-def tiny_t5(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("t5")
-    library = tokenizer_into(folder)
-    torch.manual_seed(0)
-    config = library.T5Config(vocab_size=9, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
-    library.T5EncoderModel(config).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tiny_clap(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clap")
-    library = tokenizer_into(folder)
-    torch.manual_seed(0)
-    audio = {"patch_embeds_hidden_size": 8, "hidden_size": 64, "depths": [1, 1, 1, 1], "num_attention_heads": [1, 1, 1, 1]}
-    text = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8, "vocab_size": 9}
-    library.ClapModel(library.ClapConfig(audio_config=audio, text_config=text)).save_pretrained(folder)
-    library.ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(folder)
-    return folder
 
 
 @pytest.mark.slow

@@ -1,11 +1,14 @@
+"""Conditioners: what a vocabulary reads, what a frozen encoder is asked, and the prompt that stands for none."""
+
 import pytest
 import torch
 
 from stemweave.errors import UsageError
 from stemweave.nets.prompts import Prompt, joined
-from stemweave.nets.text import Conditioner, Encoded, Labels
+from stemweave.nets.text import LONGEST, Bag, Conditioner, Encoded, Words
 
-STEMS = ("bass", "Drums", "acoustic guitar", "piano")
+NAMES = ("bass", "Drums drum kit", "acoustic", "guitar", "piano", "slap", "jazz", "12")
+KNOWN = "this model knows bass, drums, acoustic, guitar, piano, slap, jazz, 12"
 
 
 class Letters:
@@ -24,9 +27,9 @@ class Letters:
 
 
 @pytest.fixture
-def labels():
+def words():
     torch.manual_seed(0)
-    return Conditioner(Labels(STEMS), 8)
+    return Conditioner(Words(NAMES), 8)
 
 
 @pytest.fixture
@@ -39,63 +42,110 @@ def same(a: Prompt, b: Prompt) -> bool:
     return torch.equal(a.tokens, b.tokens) and torch.equal(a.mask, b.mask) and torch.equal(a.pooled, b.pooled)
 
 
-def test_labels_are_a_set_in_any_order_and_case(labels):
-    prompt = labels(labels.prepare(["Bass, drums"]))
-    for text in ("drums, bass", " DRUMS ,bass,", "bass,bass,  drums"):
-        assert same(labels(labels.prepare([text])), prompt)
-    assert same(labels(labels.prepare(["Acoustic  Guitar"])), labels(labels.prepare(["acoustic guitar"])))
-    for other in ("bass", "bass, piano", "bass, drums, piano"):
-        assert not torch.allclose(labels(labels.prepare([other])).pooled, prompt.pooled)
+def prepared(text):
+    """The phrases as sets of places."""
+    return [[place for place in phrase if place] for phrase in Words(NAMES).prepare([text]).values[0].tolist()]
 
 
-def test_labels_are_rows_of_one_table(labels):
-    prepared = labels.prepare(["piano, bass", "drums"])
-    assert prepared.values.tolist() == [[0, 3], [1, 0]]
+def test_phrases_are_a_set_in_any_order_and_case(words):
+    prompt = words(words.prepare(["Bass, drums"]))
+    for text in ("drums, bass", " DRUMS ,bass,", "bass,bass,  drums", "the bass and some drums", "Drum kit; a bass"):
+        assert same(words(words.prepare([text])), prompt)
+    for other in ("bass", "bass, piano", "bass, drums, piano", "bass drums"):
+        assert not torch.allclose(words(words.prepare([other])).pooled, prompt.pooled)
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("slap bass", [[1, 6]]),
+        ("bass slap", [[1, 6]]),
+        ("slap bass, jazz drum kit", [[1, 6], [2, 7]]),
+        ("jazz with slap bass and drums", [[1, 6], [2], [7]]),
+        ("jazz at 12", [[7], [8]]),
+        ("guitar playing jazz plus piano", [[4], [5], [7]]),
+        ("guitar+piano/bass: drums. jazz & slap", [[1], [2], [4], [5], [6], [7]]),
+        ("acoustic-guitar_jazz", [[3, 4, 7]]),
+        ("the guitar, a piano, an acoustic piano", [[3, 5], [4], [5]]),
+        ("guitar guitar", [[4]]),
+        ("piano, the", [[5]]),
+    ],
+)
+def test_how_texts_are_parted(text, places):
+    assert prepared(text) == places
+
+
+def test_words_inside_words_part_nothing(words):
+    """ "and" ends a phrase, the letters of "band" do not."""
+    vocabulary = Words(("band", "atlas", "withered"))
+    assert vocabulary.prepare(["band atlas withered"]).values.tolist() == [[[1, 2, 3, 0, 0, 0]]]
+
+
+def test_phrases_are_sums_of_word_vectors(words):
+    prepared = words.prepare(["slap bass, piano", "drums"])
+    assert prepared.values.tolist() == [[[1, 6, 0, 0, 0, 0], [5, 0, 0, 0, 0, 0]], [[2, 0, 0, 0, 0, 0], [0] * LONGEST]]
     assert prepared.mask.tolist() == [[True, True], [True, False]]
-    table = labels.embedding.weight
-    prompt = labels(prepared)
-    assert torch.equal(prompt.tokens[0], table[[0, 3]])
-    assert torch.equal(prompt.tokens[1], torch.stack([table[1], torch.zeros(8)]))
-    assert torch.allclose(prompt.pooled[0], labels.pool(table[[0, 3]].mean(0)))
-    assert torch.allclose(prompt.pooled[1], labels.pool(table[1]))
+    table = words.embedding.words.weight
+    prompt = words(prepared)
+    assert torch.allclose(prompt.tokens[0], torch.stack([table[1] + table[6], table[5]]))
+    assert torch.equal(prompt.tokens[1], torch.stack([table[2], torch.zeros(8)]))
+    assert torch.allclose(prompt.pooled[0], words.pool((table[1] + table[6] + table[5]) / 2))
+    assert torch.allclose(prompt.pooled[1], words.pool(table[2]))
 
 
-@pytest.mark.parametrize("text", ["banjo", "bass, banjo", "Schlagzeug", "ギター", "bass drums"])
-def test_unknown_labels_name_the_known_ones(labels, text):
-    with pytest.raises(UsageError, match=r"unknown label .*: this model knows bass, Drums, acoustic guitar, piano"):
-        labels.prepare([text])
+def test_the_place_of_no_word_is_zero_and_stays_so():
+    torch.manual_seed(0)
+    bag = Bag(3, 4)
+    optimiser = torch.optim.AdamW(bag.parameters(), lr=0.1)
+    bag(torch.tensor([[1, 3, 0]])).square().sum().backward()
+    before = bag.words.weight.detach().clone()
+    optimiser.step()
+    moved = (bag.words.weight != before).any(1).tolist()
+    assert moved == [False, True, True, True]  # the second only by its decay
+    assert not bag.words.weight[0].any()
 
 
-def test_long_nonsense_is_told_in_short(labels):
+@pytest.mark.parametrize("text", ["banjo", "bass, banjo", "Schlagzeug", "ギター", "bass und drums", "бас"])
+def test_unknown_words_name_the_known_ones(words, text):
+    with pytest.raises(UsageError, match=f"unknown word .* in a prompt: {KNOWN}"):
+        words.prepare(["bass", text])
+
+
+def test_long_nonsense_is_told_in_short(words):
     with pytest.raises(UsageError) as caught:
-        labels.prepare(["x" * 10_000])
+        words.prepare(["x" * 10_000])
     assert len(str(caught.value)) < 200
-    assert labels.prepare(["bass, " * 2000]).values.tolist() == [[0]]  # long, but not nonsense
+    with pytest.raises(UsageError, match="7 words on one sound in 'bass drums acoustic guitar") as caught:
+        words.prepare(["bass drums acoustic guitar piano slap jazz" + " jazz" * 2000])
+    assert len(str(caught.value)) < 200
+    assert "at most 6: part sounds by commas" in str(caught.value)
+    assert words.prepare(["bass, " * 2000]).values.tolist() == [[[1, 0, 0, 0, 0, 0]]]  # long, but not nonsense
 
 
-def test_labels_of_commas_alone_name_nothing(labels):
-    with pytest.raises(UsageError, match="',,' names nothing: this model knows bass"):
-        labels.prepare([",,"])
+@pytest.mark.parametrize("text", [",,", "the", "with and", "🎸!"])
+def test_texts_without_words_name_nothing(words, text):
+    with pytest.raises(UsageError, match=f"names nothing: {KNOWN}"):
+        words.prepare([text])
 
 
-@pytest.mark.parametrize("names", [(), ("bass", "Bass"), ("bass", " "), ("bass, drums",)])
+@pytest.mark.parametrize("names", [(), ("bass", "Bass"), ("bass", " "), ("bass", "--"), ("drums kit", "kit"), ("drum drum",)])
 def test_vocabularies_that_cannot_be_told_apart_are_refused(names):
-    with pytest.raises(UsageError, match="expected distinct names without commas"):
-        Labels(names)
+    with pytest.raises(UsageError, match="expected names with distinct spellings"):
+        Words(names)
 
 
 @pytest.mark.parametrize("empty", ["", "  \n\t"])
-@pytest.mark.parametrize("kind", ["labels", "letters"])
+@pytest.mark.parametrize("kind", ["words", "letters"])
 def test_empty_prompts_are_counted(request, kind, empty):
     with pytest.raises(UsageError, match="prompt 2 of 2 is empty"):
         request.getfixturevalue(kind).prepare(["bass", empty])
 
 
-def test_texts_are_a_list_and_not_none(labels):
+def test_texts_are_a_list_and_not_none(words):
     with pytest.raises(UsageError, match="no prompts"):
-        labels.prepare([])
+        words.prepare([])
     with pytest.raises(UsageError, match="got the text 'bass', expected a list"):
-        labels.prepare("bass")
+        words.prepare("bass")
 
 
 def test_unequal_lengths_are_padded_and_change_nothing(letters):
@@ -122,29 +172,29 @@ def test_the_encoder_hears_each_text_once(letters):
     assert torch.equal(again.values[0], first.values[1])
 
 
-def test_one_prompt_serves_a_batch_and_other_numbers_are_refused(labels):
-    one, two = labels.prepare(["bass"]), labels.prepare(["bass", "drums"])
-    prompt = labels(one, 3)
-    three = labels(labels.prepare(["bass"] * 3))
+def test_one_prompt_serves_a_batch_and_other_numbers_are_refused(words):
+    one, two = words.prepare(["bass"]), words.prepare(["bass", "drums"])
+    prompt = words(one, 3)
+    three = words(words.prepare(["bass"] * 3))
     assert torch.equal(prompt.tokens, three.tokens)
     assert torch.equal(prompt.mask, three.mask)
     assert torch.allclose(prompt.pooled, three.pooled)
-    assert same(labels(two, 2), labels(two))
+    assert same(words(two, 2), words(two))
     with pytest.raises(UsageError, match="2 prompts for a batch of 3: expected one for all, or 3"):
-        labels(two, 3)
+        words(two, 3)
 
 
-def test_prompts_join_into_one_batch(labels):
-    parts = [labels(labels.prepare(["bass, drums, piano"])), labels.null(), labels(labels.prepare(["piano"]))]
+def test_prompts_join_into_one_batch(words):
+    parts = [words(words.prepare(["bass, drums, piano"])), words.null(), words(words.prepare(["piano"]))]
     whole = joined(parts)
     assert whole.mask.tolist() == [[True] * 3, [True, False, False], [True, False, False]]
     assert torch.equal(whole.pooled, torch.cat([part.pooled for part in parts]))
-    assert torch.equal(whole.tokens[1, 0], labels.null_token)
+    assert torch.equal(whole.tokens[1, 0], words.null_token)
     with pytest.raises(UsageError, match="no prompts to join"):
         joined([])
 
 
-@pytest.mark.parametrize("kind", ["labels", "letters"])
+@pytest.mark.parametrize("kind", ["words", "letters"])
 def test_dropout_replaces_whole_prompts_by_the_null_prompt(request, kind):
     conditioner = request.getfixturevalue(kind)
     prompt = conditioner(conditioner.prepare(["bass", "piano"] * 500))
@@ -162,9 +212,9 @@ def test_dropout_replaces_whole_prompts_by_the_null_prompt(request, kind):
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_shares_that_are_none_are_refused(labels, share):
+def test_shares_that_are_none_are_refused(words, share):
     with pytest.raises(UsageError, match="expected 0 to 1"):
-        labels.dropped(labels.null(), share)
+        words.dropped(words.null(), share)
 
 
 def test_only_what_is_learned_learns_and_is_saved(letters):

@@ -15,7 +15,7 @@ from stemweave.model.config import ModelConfig
 from stemweave.model.model import Model
 from stemweave.training.callbacks import ExportAverage, picture
 from stemweave.training.conditions import Conditions, Shares, draw_conditions, some_but_not_all
-from stemweave.training.module import StemTraining, improvement, si_sdr, trapezoid
+from stemweave.training.module import StemTraining, improvement, si_sdr
 
 
 def test_shares_are_kept() -> None:
@@ -104,14 +104,6 @@ def test_quiet_mixtures_count_like_loud_ones_where_noise_is_high(tiny_model: Mod
     assert (loud * 2.0**2).item() == pytest.approx((quiet * 0.5**2).item(), rel=1e-3)
     torch.testing.assert_close(module.weight(low, mixture, every), torch.full((2,), 1e8), rtol=1e-3, atol=0)
     torch.testing.assert_close(module.weight(high, mixture, none), module.model.precondition.weight(high))
-
-
-def test_learning_rate_is_a_trapezoid() -> None:
-    rates = [trapezoid(step, 10, 20, 100) for step in range(101)]
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[9:81] == [1.0] * 72
-    assert rates[90] == pytest.approx(0.5)
-    assert rates[100] == 0
 
 
 def test_progress_figure_agrees_with_its_definition() -> None:

@@ -1,5 +1,6 @@
 """`stemweave train` as a user runs it: a recipe, two caches, a model folder; stopped and resumed."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,12 @@ import yaml
 from stemweave.data.layouts import open_corpus
 from stemweave.data.shards import Recipe, plan, write
 from stemweave.model.checkpoint import load
+from stemweave.model.texted import TextModel
 
 ROOT = Path(__file__).parents[2]
 STEMS = ("bass", "drums", "guitar", "piano")
+PLAYED = {stem: {"present": True, "back_end": "soundfont", "program": 0, "effects": []} for stem in STEMS}
+SPLITS = {"train": "train", "valid": "validation"}
 
 
 @pytest.fixture(name="caches", scope="module")
@@ -25,6 +29,7 @@ def make_caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
             place = root / "songs" / split / "Track00001"
             place.mkdir(parents=True, exist_ok=True)
             soundfile.write(place / f"{stem}.flac", 0.05 * rng.standard_normal(22050), 22050)
+        (place / "track.json").write_text(json.dumps({"style": "bossa", "tempo": 96, "stems": PLAYED}))
         (root / split).mkdir()
         for shard in plan(open_corpus(root / "songs").split(split), root / split):
             list(write(shard, Recipe(STEMS, 22050)))
@@ -38,9 +43,12 @@ def small(name: str, caches: Path, place: Path) -> Path:
     recipe["model"]["config"]["net"] |= {
         "hop": 64, "coefficients": 48, "widths": [64, 64], "blocks": [1, 1], "condition": 16, "bands": 16,
     }  # fmt: skip
-    recipe["data"] |= {
+    data = recipe["data"].get("init_args", recipe["data"])
+    data |= {
         "train": str(caches / "train"), "valid": str(caches / "validation"), "length": 2048, "batch_size": 2, "valid_crops": 2,
     }  # fmt: skip
+    if "train_songs" in data:
+        data |= {f"{kind}_songs": str(caches / "songs" / folder) for kind, folder in SPLITS.items()}
     recipe["average"]["folder"], recipe["checkpoint"]["dirpath"] = str(place / "model"), str(place / "run")
     recipe["trainer"] |= {
         "max_steps": 2,
@@ -54,33 +62,50 @@ def small(name: str, caches: Path, place: Path) -> Path:
     return path
 
 
+def kind(name: str) -> list[str]:
+    """What `stemweave train` is told before LightningCLI's own arguments."""
+    return ["text"] if name.startswith("gmsdi") else []
+
+
 def train(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stemweave", "train", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=place)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["band.yaml", "msdm-band.yaml", "isdm-band.yaml"])
+@pytest.mark.parametrize("name", ["band.yaml", "msdm-band.yaml", "isdm-band.yaml", "gmsdi-band.yaml"])
 def test_every_recipe_trains_and_exports(name: str, caches: Path, tmp_path: Path) -> None:
-    done = train(tmp_path, "fit", "--config", str(small(name, caches, tmp_path)))
+    done = train(tmp_path, *kind(name), "fit", "--config", str(small(name, caches, tmp_path)))
     assert done.returncode == 0, done.stderr[-2000:]
     model = load(tmp_path / "model")
     assert model.config.steps_trained == 2
-    assert model.config.joint is (name != "isdm-band.yaml")
+    assert model.config.joint is (name in ("band.yaml", "msdm-band.yaml"))
+    assert isinstance(model, TextModel) is (name == "gmsdi-band.yaml")
 
 
 @pytest.mark.slow
-def test_resume_goes_on_where_it_stopped(caches: Path, tmp_path: Path) -> None:
-    recipe = str(small("band.yaml", caches, tmp_path))
-    assert train(tmp_path, "fit", "--config", recipe).returncode == 0
+@pytest.mark.parametrize("name", ["band.yaml", "gmsdi-band.yaml"])
+def test_resume_goes_on_where_it_stopped(name: str, caches: Path, tmp_path: Path) -> None:
+    fit = [*kind(name), "fit", "--config", str(small(name, caches, tmp_path))]
+    assert train(tmp_path, *fit).returncode == 0
     last = tmp_path / "run" / "last.ckpt"
-    done = train(tmp_path, "fit", "--config", recipe, "--ckpt_path", str(last), "--trainer.max_steps", "4")
+    done = train(tmp_path, *fit, "--ckpt_path", str(last), "--trainer.max_steps", "4")
     assert done.returncode == 0, done.stderr[-2000:]
     assert load(tmp_path / "model").config.steps_trained == 4
 
 
-def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
-    done = train(tmp_path, "fit", "--config", str(ROOT / "recipes" / "band.yaml"), "--model.shares.nonsense", "1")
+@pytest.mark.parametrize(
+    ("name", "setting"), [("band.yaml", "--model.shares.nonsense"), ("gmsdi-band.yaml", "--model.nonsense")]
+)
+def test_a_wrong_setting_is_named(name: str, setting: str, tmp_path: Path) -> None:
+    done = train(tmp_path, *kind(name), "fit", "--config", str(ROOT / "recipes" / name), setting, "1")
     assert done.returncode == 2
     assert "nonsense" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_data_without_a_class_are_refused(tmp_path: Path) -> None:
+    done = train(tmp_path, "text", "fit", "--data", "NoSuchData")
+    assert done.returncode == 2
+    assert "NoSuchData" in done.stderr
     assert "Traceback" not in done.stderr

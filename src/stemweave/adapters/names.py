@@ -19,6 +19,7 @@ Published = Callable[[str, Shape], dict[str, Shape]]
 UNET1D = (
     (r"^time\.rates", "to_time.0.0.weights"),
     (r"^time\.project", "to_time.0.1"),
+    (r"^told\.0", "to_features.0"),
     (r"^mapping", "to_mapping"),
     (r"^enter", "to_in.module_list.0.block"),
     (r"^leave", "to_out.module_list.0.block"),
@@ -32,6 +33,8 @@ UNET1D = (
     (r"\.conv([12])\.", r".block\1.project."),
     (r"\.film\.", ".to_scale_shift.to_scale_shift.1."),
     (r"\.skip\.", ".to_out."),
+    (r"\.hearing\.0", ".cross_attend.fn"),
+    (r"\.fn\.norm_(in|context)\.weight", r".fn.norm_\1.g"),
     (r"\.transformers\.0\.attention", ".transformer.attention.fn"),
     (r"\.fn\.norm\.weight", ".fn.norm.g"),
     (r"\.fn\.query", ".fn.to_q"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from stemweave.band.styles import NAMED
 from stemweave.data.mixtures import labels
-from stemweave.errors import DataError
+from stemweave.errors import DataError, UsageError
 
 PROGRAMS: Mapping[str, Mapping[int, str]] = MappingProxyType(
     {
@@ -42,8 +42,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
 """What the procedural kinds are called whose own name would not do."""
 
 PHRASINGS = (
-    "{band}", "{band}, {tempo} bpm", "{band} at {tempo} bpm", "{band}, {tempo} bpm {style}", "{style} at {tempo} bpm with {band}", "{tempo} bpm {style}, {band}", "{style}: {band}",
-    "{band} playing {style}",
+    "{band}", "{band}, {tempo} bpm", "{band} at {tempo} bpm", "{band}, {tempo} bpm {style}",
+    "{style} at {tempo} bpm with {band}", "{tempo} bpm {style}, {band}", "{style}: {band}", "{band} playing {style}",
 )  # fmt: skip
 
 
@@ -63,11 +63,22 @@ class Descriptions:
     Instruments are named in any order, each by its own name or, as often as ``plain`` says, by its stem's; tempo and
     style are told in one of several ways or not at all. As often as ``plain`` says, the text is labels alone ("Bass,
     Drums"). Every draw is from the generator given. Of the ``phrasings`` those with ``{style}`` are for songs that have one.
+    Raises :class:`UsageError` for phrasings with anything but ``{band}``, ``{style}`` and ``{tempo}`` to fill in, and where
+    all need a style.
     """
 
     songs: Mapping[str, Song]
     plain: float = 0.25
     phrasings: tuple[str, ...] = PHRASINGS
+
+    def __post_init__(self) -> None:
+        for phrasing in self.phrasings:
+            try:
+                phrasing.format(band="", tempo=0, style="")
+            except (LookupError, ValueError, AttributeError, TypeError) as error:
+                raise UsageError(f"phrasing {phrasing!r}: expected {{band}}, {{style}} and {{tempo}} to fill in") from error
+        if all("{style}" in phrasing for phrasing in self.phrasings):
+            raise UsageError("no phrasing without {style}: expected one at least, for songs in no style of ours")
 
     def __call__(self, track: str, stems: Sequence[str], rng: np.random.Generator) -> str:
         """The text of the ``stems`` of a track; :class:`DataError` for a track or a stem that no manifest knows."""

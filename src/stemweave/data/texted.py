@@ -5,7 +5,7 @@ which one is drawn each time.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -84,9 +84,7 @@ def open_texted(root: str | Path) -> tuple[Recording, ...]:
     Raises :class:`DataError` for a folder without any, a recording without text or with two, a text without a recording,
     and a text that is empty or not as described.
     """
-    files = [path for path in sorted(Path(root).rglob("*")) if path.is_file() and not path.name.startswith(".")]
-    sounds = _by_name(path for path in files if path.suffix.lower() in SUFFIXES)
-    texts = _by_name(path for path in files if path.suffix.lower() in TEXTS)
+    sounds, texts = _by_name(root, SUFFIXES), _by_name(root, TEXTS)
     if not sounds:
         raise DataError(f"{root} holds no sound files, expected song.wav with song.txt or song.json beside it")
     if alone := sorted(sounds.keys() - texts.keys()):
@@ -97,6 +95,14 @@ def open_texted(root: str | Path) -> tuple[Recording, ...]:
         Recording(name.relative_to(root).as_posix(), partial(Reader, path), partial(_one_of, described(texts[name])))
         for name, path in sounds.items()
     )
+
+
+def open_sounds(root: str | Path) -> tuple[Recording, ...]:
+    """As `open_texted`, of recordings of which nothing is said: texts beside them are not read, and theirs are empty."""
+    sounds = _by_name(root, SUFFIXES)
+    if not sounds:
+        raise DataError(f"{root} holds no sound files; give the folder where the recordings are")
+    return tuple(Recording(name.relative_to(root).as_posix(), partial(Reader, path), _nothing) for name, path in sounds.items())
 
 
 def described(path: Path) -> tuple[str, ...]:
@@ -117,10 +123,12 @@ def _values(content: object) -> Sequence[object]:
     return found if isinstance(found, list) else [found]
 
 
-def _by_name(paths: Iterable[Path]) -> dict[Path, Path]:
-    """Files by their path without suffix, which no two share."""
+def _by_name(root: str | Path, suffixes: Collection[str]) -> dict[Path, Path]:
+    """Files with one of the suffixes, in a folder and those inside it, by their path without suffix, which no two share."""
     names: dict[Path, Path] = {}
-    for path in paths:
+    for path in sorted(Path(root).rglob("*")):
+        if path.suffix.lower() not in suffixes or path.name.startswith(".") or not path.is_file():
+            continue
         if other := names.get(path.with_suffix("")):
             raise DataError(f"{path} and {other.name} say the same recording twice, expected one; remove one of them")
         names[path.with_suffix("")] = path
@@ -129,6 +137,10 @@ def _by_name(paths: Iterable[Path]) -> dict[Path, Path]:
 
 def _more(names: Sequence[Path]) -> str:
     return f" (nor have {len(names) - 1} others)" if len(names) > 1 else ""
+
+
+def _nothing(_rng: np.random.Generator) -> str:
+    return ""
 
 
 def _one_of(texts: Sequence[str], rng: np.random.Generator) -> str:

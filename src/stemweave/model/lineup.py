@@ -16,6 +16,9 @@ from stemweave.nets.prompts import label
 Words = str | None
 """What a model is told of one signal; None stands for nothing said."""
 
+Sounds = set[frozenset[object]]
+"""What a text names: the words of each of its phrases."""
+
 
 class Lineup(Model):
     """One network over single signals; its stems are what it is told of, by itself those of its configuration, by name.
@@ -69,11 +72,11 @@ class Lineup(Model):
     def doing(self, prompting: Prompting) -> Self:
         """The same line-up under a job's own guidance and negative prompts, where it was not told others.
 
-        A job's negative prompt is left out where it names what the prompt asks for.
+        A job's negative prompt is left out where it names what the prompt asks for (`alike`).
         """
         other, usual = copy.copy(self), dict(prompting.negatives)
         other.references = tuple(
-            self._negatives.get(stem) or apart(prompt, usual.get(stem))
+            self._negatives.get(stem) or self._apart(prompt, usual.get(stem))
             for stem, prompt in zip(self.config.stems, self.prompts, strict=True)
         )
         other.guidance = self._chosen or Guidance(
@@ -88,6 +91,18 @@ class Lineup(Model):
     def asked(self, prompts: tuple[Words, ...], references: tuple[Words, ...]) -> Denoiser:
         """The prior of any signals under the guidance of this line-up, references in the same forward pass."""
         return GuidedPrompts(self.voice(), prompts, references, self.guidance)
+
+    def names(self, text: str) -> Sounds:
+        """What a text names, to be compared; phrases are parted by commas."""
+        return {frozenset(words) for phrase in text.casefold().split(",") if (words := phrase.split())}
+
+    def alike(self, one: str, other: str) -> bool:
+        """Whether both name one sound: all words of a phrase are in a phrase of the other, as "drums" in "jazz drums"."""
+        theirs = self.names(other)
+        return any(mine <= each or each <= mine for mine in self.names(one) for each in theirs)
+
+    def _apart(self, prompt: Words, negative: str | None) -> Words:
+        return None if prompt and negative and self.alike(prompt, negative) else negative
 
 
 def named(config: ModelConfig, stems: tuple[str, ...]) -> ModelConfig:
@@ -114,9 +129,3 @@ def fitted(settings: Settings, stems: tuple[str, ...]) -> Settings:
 def together(prompts: Sequence[Words]) -> Words:
     """One prompt for all of these signals at once, such as "Bass, Drums"; nothing where nothing was said."""
     return ", ".join(prompt for prompt in prompts if prompt) or None
-
-
-def apart(prompt: Words, negative: str | None) -> Words:
-    """The negative prompt, unless a word of the prompt is in it."""
-    words = set((prompt or "").casefold().replace(",", " ").split())
-    return None if negative is None or words & set(negative.casefold().replace(",", " ").split()) else negative

@@ -8,10 +8,11 @@ from torch import Tensor
 from stemweave.diffusion.guidance import Prompted
 from stemweave.errors import ModelError
 from stemweave.model.config import EncoderConfig, ModelConfig, TextConfig
-from stemweave.model.lineup import Lineup, Words
+from stemweave.model.lineup import Lineup, Sounds, Words
 from stemweave.nets.encoders import clap, sentences, t5
 from stemweave.nets.prompts import Prompt, joined
 from stemweave.nets.text import Conditioner, Encoded, Reader
+from stemweave.nets.text import Words as Vocabulary
 
 
 class TextModel(Lineup):
@@ -31,6 +32,12 @@ class TextModel(Lineup):
     def read(self, texts: Sequence[str]) -> None:
         """Raises UsageError for texts that the model cannot read."""
         self.conditioner.prepare(texts)
+
+    def names(self, text: str) -> Sounds:
+        """By a vocabulary, where texts are read by one: all spellings of a word are that word. Raises as `read`."""
+        if not isinstance(self.conditioner.reader, Vocabulary):
+            return super().names(text)
+        return {frozenset(phrase) - {0} for phrase in self.conditioner.prepare([text]).values[0].tolist()}
 
     def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:  # noqa: ARG002
         """As `Model.forward`, without guidance; `mixture` and `mixed` are ignored."""

@@ -1,10 +1,11 @@
 """A U-Net over frames of one signal, told in words what sounds in it: 2403.11706's role, for CPUs.
 
 `unet` over a mixture alone: the same frames, trunk and answers, without stems, given stems or a mixture beside. The prompt's
-vector joins the noise level in every block, and says at once which frequencies to expect; its tokens are attended to before
-and after the trunk.
+vector joins the noise level in every block; its tokens are attended to before and after the trunk, and each of them says which
+frequencies to expect of it, in every frame (`Sounds`).
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -60,9 +61,9 @@ class TextUNet(nn.Module):
         self.after = CrossAttention(width, config.condition, config.text)
         self.own = nn.Linear(width, channels * low)
         self.keep = nn.Linear(width, channels * (3 * bands + low))
-        self.expect = nn.Linear(config.text, channels * (3 * bands + low), bias=False)
+        self.sounds = Sounds(width, config.text, channels * (bands + low))
         nn.init.normal_(self.own.weight, std=0.02 / width**0.5)
-        for blank in (self.own.bias, self.keep.weight, self.keep.bias, self.expect.weight):
+        for blank in (self.own.bias, self.keep.weight, self.keep.bias):
             nn.init.zeros_(blank)
 
     def forward(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> Tensor:
@@ -71,6 +72,10 @@ class TextUNet(nn.Module):
         Shapes: x (batch, 1, channels, samples), preconditioned to unit scale; sigma (batch,), in units of the data's level;
         prompt (batch), `text` wide. Returns the shape of x.
         """
+        return self.estimate(x, sigma, prompt)[0]
+
+    def estimate(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor]:
+        """The same, and the log power expected of the clean signal, (batch, channels, frames, hop), in units of the data's."""
         samples, low = x.shape[-1], self.config.coefficients
         signal = self.lapped.cosines(F.pad(x.squeeze(1), (0, -samples % self.config.hop)))
         power = powers(signal)
@@ -80,12 +85,33 @@ class TextUNet(nn.Module):
         hidden = self.before(self.enter(self.features(signal, power).to(kind)), condition, tokens, prompt.mask)
         hidden = self.after(self.trunk(hidden, condition), condition, tokens, prompt.mask)
         own = F.pad(self.split(self.own(hidden)), (0, self.config.hop - low))
-        keep = self.keep(hidden) + self.expect(told).unsqueeze(1)
-        return self.lapped.inverse(own + self.gains(keep, power, sigma) * signal)[..., :samples].unsqueeze(1)
+        expected = self.expected(hidden, tokens, prompt.mask)
+        answer = self.lapped.inverse(own + self.gains(hidden, expected, power, sigma) * signal)
+        return answer[..., :samples].unsqueeze(1), expected
+
+    def surprise(self, expected: Tensor, clean: Tensor) -> Tensor:
+        """How far an expected log power is from that of the clean signal (batch, 1, channels, samples), in units of the data's.
+
+        Mean Itakura-Saito divergence over frames and frequencies, (batch,): the log-likelihood of Gaussian coefficients whose
+        variance is what was expected.
+        """
+        signal = self.lapped.cosines(F.pad(clean.squeeze(1), (0, -clean.shape[-1] % self.config.hop)))
+        ratio = (powers(signal) + FLOOR).log() - torch.logaddexp(expected, expected.new_tensor(FLOOR).log())
+        return (ratio.clamp(max=8.0).exp() - ratio - 1).mean((1, 2, 3))
 
     def lower(self, dtype: torch.dtype) -> None:
         """Run the matrix products in `dtype`; the transforms and what they touch stay in float32."""
-        for part in (self.noise.mlp, self.told, self.enter, self.before, self.trunk, self.after, self.own, self.keep, self.expect):
+        for part in (
+            self.noise.mlp,
+            self.told,
+            self.enter,
+            self.before,
+            self.trunk,
+            self.after,
+            self.own,
+            self.keep,
+            self.sounds,
+        ):
             part.to(dtype)
 
     def features(self, signal: Tensor, power: Tensor) -> Tensor:
@@ -98,11 +124,40 @@ class TextUNet(nn.Module):
         """Shape: (batch, frames, channels * n) → (batch, channels, frames, n)."""
         return answer.float().unflatten(-1, (self.config.channels, -1)).transpose(1, 2)
 
-    def gains(self, keep: Tensor, power: Tensor, sigma: Tensor) -> Tensor:
+    def expected(self, hidden: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """The log power that the prompt's sounds, whose powers add, bring to each frequency; (batch, channels, frames, hop)."""
+        each = self.sounds(hidden, tokens).float().unflatten(-1, (self.config.channels, -1)).permute(0, 1, 3, 2, 4)
+        power = self.wide(*each.split((self.config.bands, self.config.coefficients), -1))
+        return power.masked_fill(~mask[:, :, None, None, None], -math.inf).logsumexp(1)
+
+    def gains(self, hidden: Tensor, expected: Tensor, power: Tensor, sigma: Tensor) -> Tensor:
         """What F must add so that D keeps a share of each noised coefficient, as `StemUNet.gains`; lower ones one by one."""
-        bands, hop, low = self.config.bands, self.config.hop, self.config.coefficients
-        spread, fine = self.split(keep).split((3 * bands, low), -1)
-        offset, here, near = (spread.unflatten(-1, (3, bands)) @ self.spread).unbind(-2)
-        offset = offset + F.pad(fine, (0, hop - low))
-        logit = offset + here * (power + FLOOR).log() + near * (around(power) + FLOOR).log()
+        bands, low = self.config.bands, self.config.coefficients
+        offset, here, near, fine = self.split(self.keep(hidden)).split((bands, bands, bands, low), -1)
+        logit = expected + self.wide(offset, fine)
+        logit = logit + (here @ self.spread) * (power + FLOOR).log() + (near @ self.spread) * (around(power) + FLOOR).log()
         return keeping(logit, sigma[:, None, None, None])
+
+    def wide(self, bands: Tensor, fine: Tensor) -> Tensor:
+        """Values in bands, and for the lower frequencies one by one, at all frequencies."""
+        return bands @ self.spread + F.pad(fine, (0, self.config.hop - self.config.coefficients))
+
+
+class Sounds(nn.Module):
+    """What each sound of a prompt brings, frame by frame.
+
+    Because the sounds of a prompt are heard one by one and their powers add, a sound told alone is one that was told with
+    others.
+    """
+
+    def __init__(self, width: int, text: int, answers: int, inner: int = 112) -> None:
+        super().__init__()
+        self.place = nn.Linear(width, inner)
+        self.kind = nn.Linear(text, inner, bias=False)
+        self.answer = nn.Linear(inner, answers)
+        nn.init.normal_(self.answer.weight, std=0.1 / inner**0.5)
+        nn.init.zeros_(self.answer.bias)
+
+    def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Shape: hidden (batch, frames, width), tokens (batch, n, text) → (batch, n, frames, answers)."""
+        return self.answer(F.gelu(self.place(hidden).unsqueeze(1) + self.kind(tokens).unsqueeze(2)))

@@ -1,5 +1,6 @@
 """Mixtures and what sounds in them for training and validation, as LightningDataModules: one per kind of source."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import lightning as L
@@ -12,7 +13,10 @@ from stemweave.data.jamendo import open_jamendo
 from stemweave.data.mixtures import Mixtures, labels
 from stemweave.data.shards import Cache
 from stemweave.data.streams import Draw, Fixed, Stream, Texted
-from stemweave.data.texted import Windows, open_texted
+from stemweave.data.texted import Windows, open_sounds, open_texted
+from stemweave.training.text_module import Batch
+
+Collate = Callable[[Sequence[Texted]], Batch]
 
 
 class TextedMixtures(L.LightningDataModule):
@@ -28,23 +32,26 @@ class TextedMixtures(L.LightningDataModule):
     def __init__(self, batch_size: int = 8, seed: int = 0, valid_crops: int = 64, workers: int = 0) -> None:
         super().__init__()
         self.batch_size, self.seed, self.valid_crops, self.workers = batch_size, seed, valid_crops, workers
+        self.collate: Collate = together
 
     def draws(self, split: str) -> Draw[Texted]:
         """What is drawn from "train" or "validation"."""
         raise NotImplementedError
 
     def train_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
-        """An endless stream of batches; the trainer's `max_steps` ends it."""
-        return self._loader(Stream(self.draws("train"), self.seed), self.workers)
+        """An endless stream of batches, another one where training resumes; the trainer's `max_steps` ends it."""
+        stream = Stream(self.draws("train"), self.seed)
+        if self.trainer:
+            stream.set_epoch(self.trainer.global_step)
+        return self._loader(stream, self.workers)
 
     def val_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
         """The same draws every time."""
         return self._loader(Fixed(self.draws("validation"), self.valid_crops, self.seed), 0)
 
     def _loader(self, draws: Stream[Texted] | Fixed[Texted], workers: int) -> DataLoader:  # type: ignore[type-arg]
-        return DataLoader(
-            draws, self.batch_size, num_workers=workers, persistent_workers=workers > 0, collate_fn=together
-        )
+        persistent = workers > 0
+        return DataLoader(draws, self.batch_size, num_workers=workers, persistent_workers=persistent, collate_fn=self.collate)
 
 
 class SubMixtures(TextedMixtures):
@@ -116,6 +123,14 @@ class TextedFolders(TextedMixtures):
         return Windows(open_texted(self.folders[split]), self.length, self.rate, self.channels)
 
 
+class Folders(TextedFolders):
+    """Recordings of which nothing is said, for `sound_data`; arguments as those of `TextedFolders`."""
+
+    def draws(self, split: str) -> Draw[Texted]:
+        """Windows of that folder's recordings; their texts are empty."""
+        return Windows(open_sounds(self.folders[split]), self.length, self.rate, self.channels)
+
+
 class Jamendo(TextedMixtures):
     """MTG-Jamendo with its tags, split as in 2403.11706: `data.jamendo`.
 
@@ -146,6 +161,6 @@ class Jamendo(TextedMixtures):
         return Windows(open_jamendo(self.folder, self.table, split), self.length, self.rate, self.channels)
 
 
-def together(drawn: list[Texted]) -> tuple[Tensor, list[str]]:
+def together(drawn: Sequence[Texted]) -> tuple[Tensor, list[str]]:
     """A batch: (batch, channels, samples), and the texts."""
     return torch.stack([audio for audio, _, _ in drawn]), [text for _, _, text in drawn]

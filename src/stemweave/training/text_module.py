@@ -12,10 +12,14 @@ from stemweave.diffusion.loss import LogNormal, denoising_loss
 from stemweave.model.checkpoint import load_weights
 from stemweave.model.config import ModelConfig
 from stemweave.model.texted import TextModel
-from stemweave.nets.prompts import Prompt
+from stemweave.nets.prompts import Prepared, Prompt, joined
+from stemweave.nets.textunet import TextUNet
 from stemweave.training.rates import Rates
 
-Batch = tuple[Tensor, Sequence[str]]
+Said = Sequence[str] | Prepared
+"""What sounds in each mixture of a batch: in words, or as it was heard already (`sound_data`)."""
+
+Batch = tuple[Tensor, Said]
 """Mixtures (batch, channels, samples), and what sounds in each."""
 
 
@@ -25,6 +29,7 @@ class TextTraining(L.LightningModule):
     Args:
         config: the model to train.
         dropout: share of items that are told nothing, for guidance (2207.12598).
+        spectrum: weight of the network's expected spectra in the loss, for a `TextUNet`; 0 for other networks.
         noise: noise levels, matched to the sampler's range.
         rate_peak, warm_up, cool_down, decay, betas: as in `Rates`.
         start_from: a model folder whose weights to start from.
@@ -34,6 +39,7 @@ class TextTraining(L.LightningModule):
         self,
         config: ModelConfig,
         dropout: float = 0.1,
+        spectrum: float = 0.0,
         noise: LogNormal = LogNormal(-2.6, 1.3, 1e-3, 2.0),
         rate_peak: float = 1e-3,
         warm_up: int = 200,
@@ -44,40 +50,52 @@ class TextTraining(L.LightningModule):
     ) -> None:
         super().__init__()
         self.model = TextModel(config)
-        self.dropout, self.noise = dropout, noise
+        self.dropout, self.noise, self.spectrum = dropout, noise, spectrum
         self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas)
         if start_from is not None:
             load_weights(self.model, start_from)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
         """One batch's loss."""
-        mixture, texts = batch
-        hear = self.model.conditioner
-        prompt = hear.dropped(hear(hear.prepare(texts)), self.dropout)
+        mixture, said = batch
+        prompt = self.model.conditioner.dropped(self.told(said), self.dropout)
         sigma = self.noise(torch.rand(len(mixture), device=self.device))
-        loss = self.loss(mixture, sigma, torch.randn_like(mixture), prompt)
+        loss, surprise = self.losses(mixture, sigma, torch.randn_like(mixture), prompt)
+        self.log("train/surprise", surprise, batch_size=len(mixture))
         self.log("train/loss", loss, prog_bar=True, batch_size=len(mixture))
         self.log("train/rate", self.lr_schedulers().get_last_lr()[0], batch_size=len(mixture))  # type: ignore[union-attr]
-        return loss
+        return loss + self.spectrum * surprise
+
+    def told(self, said: Said) -> Prompt:
+        """What the network hears of it, one prompt for each mixture."""
+        hear = self.model.conditioner
+        return hear(said if isinstance(said, Prepared) else hear.prepare(said))
 
     def loss(self, mixture: Tensor, sigma: Tensor, noise: Tensor, prompt: Prompt) -> Tensor:
         """The weighted denoising loss of one batch under these levels (batch,), noise (as mixture) and prompts (batch)."""
-        clean = mixture.unsqueeze(1)
-        noised = clean + sigma[:, None, None, None] * noise.unsqueeze(1)
-        weight = self.model.precondition.weight(sigma)
-        return denoising_loss(self.model.denoised(noised, sigma, prompt), clean, weight[:, None])
+        return self.losses(mixture, sigma, noise, prompt)[0]
+
+    def losses(self, mixture: Tensor, sigma: Tensor, noise: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor]:
+        """That loss, and how far the network's expected spectra are from the mixtures'; 0 for one that expects none."""
+        clean, level, known = mixture.unsqueeze(1), sigma[:, None, None, None], self.model.precondition
+        noised = clean + level * noise.unsqueeze(1)
+        heard = (known.scale(level) * noised, known.noise(sigma), prompt)
+        if isinstance(self.model.net, TextUNet):
+            answer, expected = self.model.net.estimate(*heard)
+            surprise = self.model.net.surprise(expected, clean / self.model.config.sigma_data).mean()
+        else:
+            answer, surprise = self.model.net(*heard), noised.new_zeros(())
+        denoised = known.denoised(noised, level, answer)
+        return denoising_loss(denoised, clean, known.weight(sigma)[:, None]), surprise
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Losses at fixed noise levels and fixed noise: told what sounds, told nothing, and told what sounds in another."""
-        mixture, texts = batch
+        mixture, said = batch
         noise = torch.randn(mixture.shape, generator=torch.Generator().manual_seed(index)).to(mixture)
-        hear = self.model.conditioner
-        told = {
-            "told": hear(hear.prepare(texts)),
-            "nothing": hear.null(len(mixture)),
-            "another": hear(hear.prepare([*texts[1:], texts[0]])),
-        }
-        for name, prompt in told.items():
+        told = self.told(said)
+        first, *others = told.split()
+        prompts = {"told": told, "nothing": self.model.conditioner.null(len(mixture)), "another": joined([*others, first])}
+        for name, prompt in prompts.items():
             for level in (0.02, 0.1, 0.5):
                 loss = self.loss(mixture, torch.full_like(mixture[:, 0, 0], level), noise, prompt)
                 self.log(f"valid/{name}-{level}", loss, batch_size=len(mixture))

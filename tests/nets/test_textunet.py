@@ -1,0 +1,196 @@
+"""The network that is told what sounds: lengths, what each input does, and what must not matter."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from stemweave.diffusion.precondition import Precondition
+from stemweave.errors import ModelError
+from stemweave.nets.lapped import powers
+from stemweave.nets.layers import CrossAttention
+from stemweave.nets.prompts import Prompt
+from stemweave.nets.textunet import TextUNet, TextUNetConfig
+
+TINY = TextUNetConfig(12, hop=32, coefficients=20, widths=(64, 64), blocks=(1, 1), condition=16, bands=8)
+
+
+@pytest.fixture(name="net")
+def make_net() -> TextUNet:
+    torch.manual_seed(0)
+    net = TextUNet(TINY)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return net.eval().requires_grad_(False)
+
+
+def told(batch: int, tokens: int = 3, seed: int = 0) -> Prompt:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.ones(batch, tokens, dtype=torch.bool)
+    return Prompt(torch.randn(batch, tokens, 12, generator=generator), mask, torch.randn(batch, 12, generator=generator))
+
+
+def noised(batch: int = 1, samples: int = 200) -> Tensor:
+    return torch.randn(batch, 1, 1, samples, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("samples", [1, 31, 32, 33, 500])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_any_length_comes_back_as_long(samples: int, channels: int) -> None:
+    net = TextUNet(replace(TINY, channels=channels)).requires_grad_(False)
+    x = torch.randn(2, 1, channels, samples)
+    out = net(x, torch.ones(2), told(2))
+    assert out.shape == x.shape
+    assert out.isfinite().all()
+
+
+def test_items_of_a_batch_do_not_hear_each_other(net: TextUNet) -> None:
+    x, sigma, prompt = noised(4), torch.tensor([0.1, 0.5, 1.0, 3.0]), told(4)
+    whole = net(x, sigma, prompt)
+    for item, alone in enumerate(prompt.split()):
+        one = slice(item, item + 1)
+        torch.testing.assert_close(whole[one], net(x[one], sigma[one], alone), atol=1e-4, rtol=1e-4)
+
+
+def test_channels_are_heard_together_and_answered_apart() -> None:
+    torch.manual_seed(0)
+    net = TextUNet(replace(TINY, channels=2)).requires_grad_(False)
+    torch.nn.init.normal_(net.own.weight, std=0.1)
+    x = torch.randn(1, 1, 2, 200)
+    other = x.clone()
+    other[:, :, 1] = other[:, :, 1].flip(-1)
+    before, after = net(x, torch.ones(1), told(1)), net(other, torch.ones(1), told(1))
+    assert not torch.allclose(before[:, :, 0], after[:, :, 0], atol=1e-4)
+    assert not torch.allclose(before[:, :, 0], before[:, :, 1], atol=1e-2)
+
+
+def test_the_answer_depends_on_every_input(net: TextUNet) -> None:
+    x, sigma, prompt = noised(), torch.ones(1), told(1)
+    base, other = net(x, sigma, prompt), told(1, seed=1)
+    for changed in (
+        net(x.flip(-1), sigma, prompt),
+        net(x, 0.1 * sigma, prompt),
+        net(x, sigma, replace(prompt, pooled=other.pooled)),
+        net(x, sigma, replace(prompt, tokens=other.tokens)),
+    ):
+        assert (changed - base).norm() > 1e-3 * base.norm()
+
+
+@pytest.mark.parametrize("part", ["before", "after"])
+def test_both_attentions_hear_the_tokens(net: TextUNet, part: str) -> None:
+    torch.nn.init.zeros_(getattr(net, part).project_out.weight)
+    base, other = net(noised(), torch.ones(1), told(1)), told(1, seed=1).tokens
+    changed = net(noised(), torch.ones(1), replace(told(1), tokens=other))
+    assert (changed - base).norm() > 1e-3 * base.norm()
+
+
+def test_masked_tokens_do_not_matter(net: TextUNet) -> None:
+    x, sigma, prompt = noised(2), torch.ones(2), told(2)
+    padded = prompt.padded(6)
+    padded.tokens[:, 3:] = 1e3
+    torch.testing.assert_close(net(x, sigma, padded), net(x, sigma, prompt), atol=1e-5, rtol=1e-4)
+
+
+def test_tokens_have_no_order(net: TextUNet) -> None:
+    x, prompt = noised(), told(1)
+    turned = replace(prompt, tokens=prompt.tokens.roll(1, 1))
+    torch.testing.assert_close(net(x, torch.ones(1), turned), net(x, torch.ones(1), prompt), atol=1e-5, rtol=1e-4)
+
+
+def test_cross_attention_is_the_formula() -> None:
+    """softmax(qk/√head)·v over tokens that are there, one head of 8 by hand."""
+    torch.manual_seed(0)
+    layer = CrossAttention(8, 4, 5, head=8).requires_grad_(False)
+    assert layer.heads == 1
+    x, tokens, mask = torch.randn(2, 7, 8), torch.randn(2, 3, 5), torch.tensor([[True] * 3, [True, True, False]])
+    query = layer.query(layer.film(x, torch.zeros(2, 4)))
+    key, value = layer.key_value(tokens).chunk(2, -1)
+    score = (query @ key.transpose(1, 2) / 8**0.5).masked_fill(~mask[:, None], -torch.inf)
+    expected = x + layer.project_out(score.softmax(-1) @ value)
+    torch.testing.assert_close(layer(x, torch.zeros(2, 4), tokens, mask), expected)
+
+
+def test_every_parameter_and_the_prompt_have_a_gradient() -> None:
+    """After one step that moves the parts that begin at zero."""
+    torch.manual_seed(0)
+    net = TextUNet(TINY)
+    for blank in (net.keep.weight, *(p for name, p in net.named_parameters() if "film.project" in name)):
+        torch.nn.init.normal_(blank, std=0.1)
+    prompt = told(2)
+    tokens, pooled = prompt.tokens.requires_grad_(), prompt.pooled.requires_grad_()
+    net(noised(2), torch.tensor([0.3, 2.0]), prompt).square().sum().backward()
+    still = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not still
+    for heard in (tokens, pooled):
+        assert heard.grad is not None
+        assert (heard.grad.abs().sum(-1) > 0).all()
+
+
+@pytest.mark.parametrize(("bias", "share"), [(-100.0, 0.0), (100.0, 1.0), (0.0, None)])
+@pytest.mark.parametrize("sigma", [1e-3, 0.06, 2.0])
+def test_the_kept_share_is_learned_from_nothing_to_all(bias: float, share: float | None, sigma: float) -> None:
+    """D = w·x with w from 0 to 1, whatever the level; an untrained network keeps white data's best share, c_skip."""
+    net = TextUNet(TINY).requires_grad_(False)
+    torch.nn.init.zeros_(net.own.weight)
+    torch.nn.init.zeros_(net.sounds.answer.weight)
+    net.keep.bias[: TINY.bands] = bias
+    precondition, level, x = Precondition(0.06), torch.tensor(sigma), sigma * noised(1, 512)
+    answer = net(precondition.scale(level) * x, precondition.noise(level).view(1), told(1, 1))
+    expected = precondition.skip(level) if share is None else share
+    torch.testing.assert_close(precondition.denoised(x, level, answer), expected * x, atol=2e-3 * sigma, rtol=1e-3)
+
+
+def test_powers_of_a_prompts_sounds_add() -> None:
+    """What is expected of two sounds is the sum of what is expected of each alone; padding brings nothing."""
+    net = TextUNet(TINY).requires_grad_(False)
+    torch.nn.init.normal_(net.sounds.answer.weight, std=0.3)
+    hidden, tokens = torch.randn(1, 5, TINY.widths[0]), told(1, 3).tokens
+    alone = [net.expected(hidden, tokens[:, n : n + 1], torch.ones(1, 1, dtype=torch.bool)).exp() for n in range(3)]
+    both = net.expected(hidden, tokens, torch.tensor([[True, True, False]]))
+    torch.testing.assert_close(both.exp(), alone[0] + alone[1])
+    assert (both.exp() < alone[0] + alone[1] + alone[2]).all()
+
+
+def test_surprise_is_the_divergence_of_spectra() -> None:
+    """Itakura-Saito: 0 where the clean powers were expected, e^d − d − 1 where they are d louder; it teaches what to expect."""
+    net, clean = TextUNet(TINY), 3 * noised(1, 320)
+    power = powers(net.lapped.cosines(clean.squeeze(1))).log()
+    assert net.surprise(power, clean).item() == pytest.approx(0, abs=1e-2)
+    assert net.surprise(power - 1.0, clean).item() == pytest.approx(math.e - 2, rel=1e-2)
+    _, expected = net.estimate(noised(1, 320), torch.ones(1), told(1))
+    net.surprise(expected, clean).backward()
+    assert net.sounds.kind.weight.grad is not None
+    assert net.sounds.kind.weight.grad.abs().sum() > 0
+
+
+def test_low_coefficients_are_kept_one_by_one() -> None:
+    """A bias on one coefficient's own gain changes that coefficient and no other."""
+    net = TextUNet(TINY).requires_grad_(False)
+    torch.nn.init.zeros_(net.sounds.answer.weight)
+    torch.nn.init.zeros_(net.own.weight)
+    net.keep.bias[3 * TINY.bands + 5] = 2.0
+    x = noised(1, 320)
+    x[..., :64] = x[..., -64:] = 0.0
+    answer = net.lapped.cosines(net(x, torch.ones(1), told(1, 1)).squeeze(1))[0, 0]
+    assert answer[:, 5].abs().max() > 0.1
+    answer[:, 5] = 0
+    assert answer.abs().max() < 1e-4
+
+
+def test_lower_precision_stays_close(net: TextUNet) -> None:
+    x, sigma, prompt = noised(2), torch.ones(2), told(2)
+    full = net(x, sigma, prompt)
+    net.lower(torch.bfloat16)
+    low = net(x, sigma, prompt)
+    assert low.dtype == torch.float32
+    assert net.told.weight.dtype == net.before.query.weight.dtype == torch.bfloat16
+    assert net.bands.dtype == torch.float32
+    assert 0 < ((low - full).norm() / full.norm()).item() < 0.05
+
+
+@pytest.mark.parametrize("count", [0, 33])
+def test_refuses_more_coefficients_than_there_are(count: int) -> None:
+    with pytest.raises(ModelError, match=rf"1 to hop \(32\), got {count}"):
+        replace(TINY, coefficients=count)

@@ -1,0 +1,165 @@
+"""Training a model of text: what its loss is, what dropout hides, that it learns to listen, and what it validates."""
+
+import dataclasses
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from stemweave.diffusion.loss import LogNormal
+from stemweave.errors import ModelError, UsageError
+from stemweave.model import checkpoint
+from stemweave.model.config import ModelConfig
+from stemweave.model.texted import TextModel
+from stemweave.training.callbacks import ExportAverage
+from stemweave.training.text_data import together
+from stemweave.training.text_module import TextTraining
+
+PITCHES = {"bass": 0.02, "guitar": 0.3, "piano": 0.7}
+QUIET = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False, "logger": False}
+
+
+def make_training(config: ModelConfig, **settings: object) -> TextTraining:
+    torch.manual_seed(0)
+    return TextTraining(config, **settings)  # type: ignore[arg-type]
+
+
+class Tones(Dataset[tuple[torch.Tensor, int, str]]):
+    """One tone, and whose pitch it has."""
+
+    def __len__(self) -> int:
+        return 512
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int, str]:
+        name = list(PITCHES)[index % 3]
+        phase = 6.28 * torch.rand(1, generator=torch.Generator().manual_seed(index))
+        return 0.13 * torch.sin(PITCHES[name] * torch.arange(2048) + phase).unsqueeze(0), 22050, name
+
+
+def batch(count: int = 6) -> tuple[torch.Tensor, list[str]]:
+    return together([Tones()[index] for index in range(count)])
+
+
+@pytest.fixture(name="module")
+def make_module(text_model: TextModel) -> TextTraining:
+    """With the answers of the untrained model that the other tests have."""
+    module = make_training(text_model.config)
+    module.model.load_state_dict(text_model.state_dict())
+    return module.requires_grad_(False)
+
+
+def test_the_loss_is_the_weighted_error_of_single_items(module: TextTraining) -> None:
+    """Mean of λ(σ)·|D(x + σn; σ, prompt) − x|² over the batch (2206.00364 eq. 2), each under its own prompt and level."""
+    (mixture, texts), sigma = batch(3), torch.tensor([0.02, 0.1, 0.5])
+    noise, model = torch.randn_like(mixture), module.model
+    loss = module.loss(mixture, sigma, noise, module.told(texts))
+    each = []
+    for clean, own, level, text in zip(mixture, noise, sigma, texts, strict=True):
+        denoised = model.told({"it": text}).prior()((clean + level * own)[None, None], level)[0, 0]
+        weight = (level**2 + model.config.sigma_data**2) / (level * model.config.sigma_data) ** 2
+        each.append(weight * (denoised - clean).square().mean())
+    assert loss.item() == pytest.approx(torch.stack(each).mean().item(), rel=1e-4)
+
+
+class Asked:
+    """Stands in for the losses: remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[torch.Tensor, ...]] = []
+        self.prompts: list[object] = []
+
+    def __call__(self, mixture, sigma, noise, prompt):  # type: ignore[no-untyped-def]
+        self.calls.append((mixture, sigma, noise))
+        self.prompts.append(prompt)
+        return torch.zeros(()), torch.zeros(())
+
+
+@pytest.fixture(name="asked")
+def make_asked(module: TextTraining, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    asked = Asked()
+    monkeypatch.setattr(module, "losses", asked)
+    monkeypatch.setattr(module, "log", lambda *_, **__: None)
+    monkeypatch.setattr(module, "lr_schedulers", lambda: torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD([torch.ones(1)])))
+    return asked
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3, 1.0])
+def test_dropout_tells_as_many_items_nothing(module: TextTraining, asked: Asked, dropout: float) -> None:
+    module.dropout = dropout
+    module.training_step((torch.zeros(900, 1, 8), ["bass", "piano", "drums"] * 300), 0)
+    gone = (asked.prompts[0].pooled == module.model.conditioner.null_pooled).all(1)
+    assert gone.float().mean().item() == pytest.approx(dropout, abs=0.05)
+    for item, text in enumerate(("bass", "piano", "drums")):
+        heard = module.told([text]).pooled
+        kept = asked.prompts[0].pooled[item::3][~gone[item::3]]
+        torch.testing.assert_close(kept, heard.expand_as(kept))
+
+
+def test_noise_levels_are_drawn_for_each_item(module: TextTraining, asked: Asked) -> None:
+    module.noise = LogNormal(-2.0, 0.5, 1e-3, 2.0)
+    module.training_step((torch.zeros(4000, 1, 2), ["bass"] * 4000), 0)
+    mixture, sigma, noise = asked.calls[0]
+    assert sigma.log().mean().item() == pytest.approx(-2, abs=0.05)
+    assert sigma.log().std().item() == pytest.approx(0.5, abs=0.05)
+    assert noise.std().item() == pytest.approx(1, abs=0.05)
+    assert not mixture.any()
+
+
+def test_validation_tells_the_text_nothing_and_anothers_text(module: TextTraining, asked: Asked) -> None:
+    mixture, texts = batch(3)
+    for _ in range(2):
+        module.validation_step((mixture, texts), 5)
+    module.validation_step((mixture, texts), 6)
+    told, nothing, another = asked.prompts[0:9:3]
+    torch.testing.assert_close(told.pooled, module.told(["bass", "guitar", "piano"]).pooled)
+    torch.testing.assert_close(another.pooled, module.told(["guitar", "piano", "bass"]).pooled)
+    torch.testing.assert_close(nothing.pooled, module.model.conditioner.null(3).pooled)
+    levels = [sigma.unique().item() for _, sigma, _ in asked.calls[:9]]
+    assert levels == pytest.approx([0.02, 0.1, 0.5] * 3)
+    first, again, later = (asked.calls[step][2] for step in (0, 9, 18))
+    assert torch.equal(first, again), "the same noise every time"
+    assert not torch.equal(first, later), "and another in another batch"
+    assert all(torch.equal(noise, first) for _, _, noise in asked.calls[:9]), "so that what is told can be compared"
+
+
+def test_texts_that_cannot_be_read_stop_it(module: TextTraining) -> None:
+    with pytest.raises(UsageError, match="unknown word 'kazoo'"):
+        module.training_step((torch.zeros(2, 1, 64), ["bass", "kazoo"]), 0)
+
+
+def test_what_is_no_model_of_text_is_refused(text_model: TextModel, tiny_model) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ModelError, match="no text"):
+        TextTraining(dataclasses.replace(text_model.config, text=None))
+    with pytest.raises(ModelError, match="no model of text"):
+        TextTraining(tiny_model.config)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_it_learns_to_listen_and_exports_the_average(text_model: TextModel, tmp_path: Path) -> None:
+    """After 60 steps the loss is low, and lower by far where it is told what sounds than where it is told of another."""
+    module = make_training(text_model.config, warm_up=5, cool_down=10, rate_peak=3e-3, noise=LogNormal(-1.5, 1.0, 0.01, 2.0))
+    trainer = L.Trainer(
+        max_steps=60,
+        val_check_interval=60,
+        check_val_every_n_epoch=None,
+        accelerator="cpu",
+        num_sanity_val_steps=0,
+        gradient_clip_val=1.0,
+        callbacks=[ExportAverage(tmp_path / "model", decay=0.9)],
+        **QUIET,
+    )
+    some = torch.utils.data.Subset(Tones(), range(9))
+    trainer.fit(module, DataLoader(Tones(), 8, collate_fn=together), DataLoader(some, 9, collate_fn=together))
+    loss = {name.removeprefix("valid/"): float(value) for name, value in trainer.callback_metrics.items()}
+    assert loss["told-0.5"] < 0.65, "one would be no better than white noise"
+    assert loss["told-0.5"] < loss["nothing-0.5"] < loss["another-0.5"]
+    assert loss["another-0.5"] > 1.5 * loss["told-0.5"]
+    back = checkpoint.load(tmp_path / "model")
+    assert isinstance(back, TextModel)
+    assert back.config == dataclasses.replace(text_model.config, steps_trained=60)
+    again = make_training(text_model.config, start_from=tmp_path / "model")
+    for name, value in again.model.state_dict().items():
+        torch.testing.assert_close(value, back.state_dict()[name])
