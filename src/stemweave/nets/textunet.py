@@ -138,26 +138,43 @@ class TextUNet(nn.Module):
         logit = logit + (here @ self.spread) * (power + FLOOR).log() + (near @ self.spread) * (around(power) + FLOOR).log()
         return keeping(logit, sigma[:, None, None, None])
 
+    def answers(self, logs: Tensor) -> Tensor:
+        """What the network would have to answer for these log powers: their bands, nothing fine. Shape: (n, hop) → (n, all)."""
+        bands = (logs.exp() @ self.bands).log()
+        return F.pad(bands, (0, self.config.coefficients)).repeat(1, self.config.channels)
+
     def wide(self, bands: Tensor, fine: Tensor) -> Tensor:
         """Values in bands, and for the lower frequencies one by one, at all frequencies."""
         return bands @ self.spread + F.pad(fine, (0, self.config.hop - self.config.coefficients))
 
 
 class Sounds(nn.Module):
-    """What each sound of a prompt brings, frame by frame.
+    """What each sound of a prompt brings: what is usual for it, and more or less of that in each frame.
 
     Because the sounds of a prompt are heard one by one and their powers add, a sound told alone is one that was told with
     others.
     """
 
-    def __init__(self, width: int, text: int, answers: int, inner: int = 112) -> None:
+    def __init__(self, width: int, text: int, answers: int, inner: int = 40) -> None:
         super().__init__()
+        self.usual = nn.Linear(text, answers)
         self.place = nn.Linear(width, inner)
         self.kind = nn.Linear(text, inner, bias=False)
-        self.answer = nn.Linear(inner, answers)
+        self.answer = nn.Linear(inner, answers, bias=False)
         nn.init.normal_(self.answer.weight, std=0.1 / inner**0.5)
-        nn.init.zeros_(self.answer.bias)
+        for blank in (self.usual.weight, self.usual.bias):
+            nn.init.zeros_(blank)
 
     def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Shape: hidden (batch, frames, width), tokens (batch, n, text) → (batch, n, frames, answers)."""
-        return self.answer(F.gelu(self.place(hidden).unsqueeze(1) + self.kind(tokens).unsqueeze(2)))
+        here = F.gelu(self.place(hidden).unsqueeze(1) + self.kind(tokens).unsqueeze(2))
+        return self.usual(tokens).unsqueeze(2) + self.answer(here)
+
+    @torch.no_grad()
+    def expect(self, tokens: Tensor, answers: Tensor) -> None:
+        """Make these answers the usual ones of these sounds: least squares of least norm about their mean.
+
+        Shape: tokens (sounds, text), answers (sounds, answers).
+        """
+        self.usual.bias.copy_(answers.mean(0))
+        self.usual.weight.copy_((torch.linalg.pinv(tokens.double()) @ (answers - answers.mean(0)).double()).T)

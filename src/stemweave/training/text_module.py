@@ -1,6 +1,7 @@
 """Training a model of mixtures that is told in words what sounds (2403.11706), as a LightningModule."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import lightning as L
@@ -15,6 +16,7 @@ from stemweave.model.texted import TextModel
 from stemweave.nets.prompts import Prepared, Prompt, joined
 from stemweave.nets.textunet import TextUNet
 from stemweave.training.rates import Rates
+from stemweave.training.spectra import start_from_spectra
 
 Said = Sequence[str] | Prepared
 """What sounds in each mixture of a batch: in words, or as it was heard already (`sound_data`)."""
@@ -30,6 +32,8 @@ class TextTraining(L.LightningModule):
         config: the model to train.
         dropout: share of items that are told nothing, for guidance (2207.12598).
         spectrum: weight of the network's expected spectra in the loss, for a `TextUNet`; 0 for other networks.
+        spectra: batches from which the usual spectrum of each of the model's own stems is measured before the first step, for a
+            `TextUNet` that starts from nothing; 0 for none.
         noise: noise levels, matched to the sampler's range.
         rate_peak, warm_up, cool_down, decay, betas: as in `Rates`.
         start_from: a model folder whose weights to start from.
@@ -40,6 +44,7 @@ class TextTraining(L.LightningModule):
         config: ModelConfig,
         dropout: float = 0.1,
         spectrum: float = 0.0,
+        spectra: int = 0,
         noise: LogNormal = LogNormal(-2.6, 1.3, 1e-3, 2.0),
         rate_peak: float = 1e-3,
         warm_up: int = 200,
@@ -50,10 +55,16 @@ class TextTraining(L.LightningModule):
     ) -> None:
         super().__init__()
         self.model = TextModel(config)
-        self.dropout, self.noise, self.spectrum = dropout, noise, spectrum
+        self.dropout, self.noise, self.spectrum, self.spectra = dropout, noise, spectrum, spectra
         self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas)
         if start_from is not None:
             load_weights(self.model, start_from)
+
+    def on_fit_start(self) -> None:
+        """Measure usual spectra, where asked for, unless training goes on."""
+        if self.spectra and self.trainer.global_step == 0:
+            batches = islice(self.trainer.datamodule.train_dataloader(), self.spectra)  # type: ignore[attr-defined]
+            start_from_spectra(self.model, batches)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
         """One batch's loss."""
