@@ -1,6 +1,6 @@
 # What the other scripts of this folder share: their options, and how figures are kept. Sourced, not run.
 #   --data DIR [--split S]  songs as stems, such as Slakh2100 (default: our own band, rendered when first needed)
-#   --model NAME            a model by name, folder or hub id (default: band)
+#   -n, --model NAME        a model by name, folder or hub id (default: band)
 #   --work DIR              where songs, trained models and made bands are kept (default: .work/figures)
 #   --out DIR               where reports go (default: docs/results, or docs/results/quick)
 #   --quick                 a few short songs on two cores: shows that it runs; tables say where n is too small
@@ -13,7 +13,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --data) data=$2; shift 2 ;;
     --split) split=$2; shift 2 ;;
-    --model) model=$2; shift 2 ;;
+    -n|--model) model=$2; shift 2 ;;
     --work) work=$2; shift 2 ;;
     --out) out=$2; shift 2 ;;
     --quick) quick=true; shift ;;

@@ -1,5 +1,6 @@
 """The scripts of runs/: every command that they give is one that stemweave takes."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import pytest
 import typer
 
 from stemweave.cli.app import build
-from stemweave.cli.factors import factors, points
+from stemweave.cli.factors import factors, places, points
 from stemweave.cli.harms import hearing
+from stemweave.cli.prompts import NEGATIVES
 from stemweave.cli.settings import lineup_of, rule_of
+from stemweave.cli.values import one_of
 
 RUNS = Path(__file__).parents[1] / "runs"
-SHARED = ("common.sh", "training.sh", "all.sh", "train_band.sh")
+SHARED = ("common.sh", "training.sh", "gmsdi.sh", "gmsdi_validation.sh", "all.sh", "train_band.sh")
 SCRIPTS = sorted(path.name for path in RUNS.glob("*.sh") if path.name not in SHARED)
 STEMS = ("bass", "drums", "guitar", "piano")
 RECORDER = """#!/usr/bin/env bash
@@ -31,7 +34,7 @@ def run(tmp_path):
     def run(script, *options):
         done = subprocess.run(
             ["bash", str(RUNS / script), *options],
-            env={"PATH": "/usr/bin:/bin", "STEMWEAVE": str(recorder)},
+            env={"PATH": "/usr/bin:/bin", "STEMWEAVE": str(recorder), "PYTHON": "true"},
             capture_output=True,
             text=True,
             check=False,
@@ -57,6 +60,15 @@ def test_every_command_is_understood(run, tmp_path, script, size):
     done, commands = run(script, *size, "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert commands
+    understood(commands)
+    reports = [command[command.index("--json") + 1] for command in commands if "--json" in command]
+    assert len(set(reports)) == len(reports) > 0
+    assert done.stdout.split("figures: ")[1:]
+    assert [command[-2] for command in commands[-2:]] == ["docs/results.md", "docs/results.html"]
+
+
+def understood(commands):
+    """Raises what the parser, or a setting of a grid, does."""
     for command in commands:
         context = parsed(command)
         varied = factors(context.params.get("vary") or [])
@@ -64,10 +76,9 @@ def test_every_command_is_understood(run, tmp_path, script, size):
             rule_of(point, STEMS)
             hearing(point.get("harm", "none"))
             lineup_of(point.get("lineup", "all"), STEMS)
-    reports = [command[command.index("--json") + 1] for command in commands if "--json" in command]
-    assert len(set(reports)) == len(reports) > 0
-    assert done.stdout.split("figures: ")[1:]
-    assert [command[-2] for command in commands[-2:]] == ["docs/results.md", "docs/results.html"]
+            one_of(NEGATIVES, point.get("negatives", "own"), "--vary negatives")
+        if across := context.params.get("across"):
+            places(points(varied), across)
 
 
 @pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in ("speed.sh", "styles.sh")])
@@ -93,3 +104,37 @@ def test_what_is_not_understood_is_refused(run, script, options):
     assert done.returncode == 2
     assert options[0] in done.stderr
     assert not commands
+
+
+def test_the_studies_of_a_model_of_text_are_those_of_another_one_by_one_argument(run, tmp_path):
+    options = ("-n", "hub/other", "--quick", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "gmsdi-band-dirac.json").write_text("{}")
+    done, commands = run("gmsdi_validation.sh", *options)
+    assert done.returncode == 0, done.stderr
+    understood(commands)
+    models = {command[command.index("-n") + 1] for command in commands if "-n" in command}
+    assert models == {"hub/other", "band", str(tmp_path / "work/models/other-chosen")}
+    reports = {Path(command[command.index("--json") + 1]).name for command in commands if "--json" in command}
+    assert all(name.startswith("other-") for name in reports)
+    compared = [command[2:4] for command in commands if command[:2] == ["evaluate", "compare"]]
+    assert [str(tmp_path / "out" / name) for name in ("gmsdi-band-dirac.json", "other-dirac.json")] in compared
+    assert "runs/gmsdi_separation.sh measures gmsdi-band" in done.stderr  # the other two rules are not there
+
+
+@pytest.mark.parametrize(
+    ("options", "there", "expected"), [([], True, True), ([], False, False), (["--model", "mine"], True, False)]
+)
+def test_another_model_for_all_scripts_is_none_of_text(run, tmp_path, options, there, expected):
+    place = tmp_path / "runs"
+    place.mkdir()
+    if there:
+        (tmp_path / "src/stemweave/model/pretrained/gmsdi-band").mkdir(parents=True)
+    shutil.copy(RUNS / "all.sh", place)
+    for script in SCRIPTS:
+        (place / script).write_text("#!/usr/bin/env bash\n")
+        (place / script).chmod(0o755)
+    done, _ = run(place / "all.sh", *options)
+    assert done.returncode == 0, done.stderr
+    assert ("runs/gmsdi_grid.sh" in done.stdout) is expected
+    assert "runs/speed.sh" in done.stdout

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -73,6 +74,32 @@ def test_each_choice_is_made_once_and_stands_beside_its_baselines(run, tmp_path,
     calls.clear()
     assert run("--given", "drums", "--given", "bass,piano", "--json", place, "--overwrite").exit_code == 0
     assert calls == [("drums",)]
+
+
+def test_the_loudest_of_several_takes_is_kept(run, tmp_path, monkeypatch):
+    seeds, real = [], Studio.accompany
+
+    def louder(self, given, **options):
+        seeds.append(options["seed"])
+        made = real(self, given, **options)
+        return dataclasses.replace(made, audio=made.audio * (1 + options["seed"] % 3) / 10)  # far from clipping
+
+    monkeypatch.setattr(Studio, "accompany", louder)
+    assert run("--given", "bass,drums,guitar", "--takes", 3, "--json", tmp_path / "report.json", "--seed", 6).exit_code == 0
+    assert seeds == list(range(6, 6 + 9 * 3))
+    assert json.loads((tmp_path / "report.json").read_text())["takes"] == 3
+    piano = tmp_path / "made" / "bass+drums+guitar" / "Track00000" / "piano.flac"
+    loudest = level(piano)
+    monkeypatch.setattr(Studio, "accompany", real)
+    shutil.rmtree(tmp_path / "made")
+    assert run("--given", "bass,drums,guitar", "--seed", 8).exit_code == 0
+    assert loudest == pytest.approx(0.3 * level(piano), rel=0.01)
+    with pytest.raises(UsageError, match="got 0 takes; expected 1 to 1000"):
+        run("--given", "bass", "--takes", 0)
+
+
+def level(path):
+    return np.sqrt(np.square(soundfile.read(path)[0]).mean())
 
 
 def test_refusals(run, tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from stemweave.cli.factors import factors, points
+from stemweave.cli.factors import factors, places, points
 from stemweave.errors import UsageError
 
 
@@ -67,9 +67,47 @@ def test_models_and_lineups_cross_with_everything():
     [
         (("gamma=0.3",), "--vary gamma goes with likelihood=gaussian only"),
         (("relaxation=exact,explicit", "likelihood=dirac"), "--vary relaxation goes with likelihood=gaussian only"),
-        (("anchor=bass", "likelihood=gaussian"), "--vary anchor goes with likelihood=dirac only"),
+        (("anchor=bass", "likelihood=gaussian"), "--vary anchor goes with likelihood=dirac or ensemble only"),
+        (("extracted=bass", "likelihood=dirac,extractor"), "--vary extracted goes with likelihood=ensemble only"),
     ],
 )
 def test_a_factor_that_changes_nothing_is_refused(vary, message):
     with pytest.raises(UsageError, match=message):
         names(*vary)
+
+
+def test_prompting_crosses_with_everything_and_extracted_stems_are_an_ensembles():
+    rules = "likelihood=dirac,extractor,ensemble"
+    assert names(rules, "anchor=drums", "extracted=none,bass+piano", "guidance=1,2.5", "negatives=paper") == [
+        "dirac, drums, guidance 1, negatives paper",
+        "dirac, drums, guidance 2.5, negatives paper",
+        "extractor, guidance 1, negatives paper",
+        "extractor, guidance 2.5, negatives paper",
+        "ensemble, drums, extracted none, guidance 1, negatives paper",
+        "ensemble, drums, extracted none, guidance 2.5, negatives paper",
+        "ensemble, drums, extracted bass+piano, guidance 1, negatives paper",
+        "ensemble, drums, extracted bass+piano, guidance 2.5, negatives paper",
+    ]
+
+
+def test_points_have_places_in_a_table_with_one_factor_along_the_top():
+    named = points(factors(["likelihood=dirac,extractor", "anchor=bass,drums", "guidance=1,2"]))
+    assert places(named, "guidance") == {
+        "dirac, bass, guidance 1": ("dirac, bass", "guidance 1"),
+        "dirac, bass, guidance 2": ("dirac, bass", "guidance 2"),
+        "dirac, drums, guidance 1": ("dirac, drums", "guidance 1"),
+        "dirac, drums, guidance 2": ("dirac, drums", "guidance 2"),
+        "extractor, guidance 1": ("extractor", "guidance 1"),
+        "extractor, guidance 2": ("extractor", "guidance 2"),
+    }
+    assert places(named, "anchor")["dirac, drums, guidance 2"] == ("dirac, guidance 2", "drums")
+    assert "extractor, guidance 1" not in places(named, "anchor")
+    with pytest.raises(UsageError, match="--across is 'steps', expected one of the settings that --vary names"):
+        places(named, "steps")
+
+
+def test_one_factor_alone_is_a_row_of_defaults():
+    assert places(points(factors(["steps=1,4"])), "steps") == {
+        "steps 1": ("defaults", "steps 1"),
+        "steps 4": ("defaults", "steps 4"),
+    }

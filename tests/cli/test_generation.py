@@ -96,13 +96,50 @@ def test_beats_are_told_by_each_of_those_asked_that_is_there(found):
     report, result = found["alike"]
     assert (report["beats"], report["grid"]) == (["pulse (Ellis 2007, ours)", "composer"], 0.1)
     assert "skipped librosa: this tracker needs librosa" in result.stderr
-    steady, together, composed, _ = map(by_row, report["tables"][3:])
+    steady, together, composed, _, _ = map(by_row, report["tables"][3:])
     assert list(steady) == list(together) == ["generated", "real", "real, shuffled"]
     assert together["real"]["CBS, 4 stems"]["value"] > together["real, shuffled"]["CBS, 4 stems"]["value"]
     assert steady["real"]["drums"]["value"] < 0.1
     assert composed["generated"]["all"]["status"] == "skipped"
     assert composed["real"]["drums"]["status"] == "ok"
     assert "training" not in report
+
+
+def test_each_stem_is_nearest_to_its_own_kind(found):
+    kinds = by_row(found["alike"][0]["tables"][-1])
+    for name in ("bass", "drums"):  # guitar and piano differ by an octave only
+        assert kinds[f"real {name}"][name]["value"] > 0.5
+        assert kinds[f"generated {name}"][name]["value"] > 0.5
+        assert kinds[f"generated {name}"][name]["n"] == 16
+
+
+def test_the_same_takes_made_otherwise_are_compared_take_by_take(tmp_path):
+    real, made, noise = (
+        write(tmp_path / "real", 8),
+        write(tmp_path / "made", 8, first=100),
+        write(tmp_path / "noise", 8, True, first=100),
+    )
+    asked = (
+        "--made",
+        made,
+        "--data",
+        real,
+        "--embedding",
+        "log-mel",
+        "--beats",
+        "composer",
+        "--json",
+        tmp_path / "report.json",
+    )
+    result = run(*asked, "--beside", noise)
+    report = json.loads((tmp_path / "report.json").read_text())
+    rhythm = by_row(report["tables"][-1])["rhythm (onsets)"]
+    assert rhythm["made is more coherent"]["value"] == "8 of 8"
+    assert float(rhythm["sign test, p"]["value"]) == pytest.approx(2**-8, rel=0.01)
+    assert report["beside"]["songs"] == 8
+    assert "n = 8 too small" in result.stdout
+    with pytest.raises(DataError, match="none of 8 takes has one of its name beside it"):
+        run(*asked, "--overwrite", "--beside", real)
 
 
 def test_copies_of_training_songs_are_told(tmp_path):

@@ -285,7 +285,7 @@ def test_styles_have_a_table_and_seeds_a_column(run, tmp_path):
         ("harm=voice:loud", "has no number after the colon, expected a voice's level"),
         ("lineup=bass+kazoo", "expected all, or two or more"),
         ("gamma=0.3", "goes with likelihood=gaussian only"),
-        ("anchor=drums", "goes with likelihood=dirac only"),
+        ("anchor=drums", "goes with likelihood=dirac or ensemble only"),
         ("model=band", "--vary names models too"),
     ],
 )

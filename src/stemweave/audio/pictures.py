@@ -26,15 +26,21 @@ def picture(stems: Stems, path: PathLike, title: str = "", *, overwrite: bool = 
         figure.savefig(scratch, format="png", dpi=110)
 
 
-def _figure(stems: Stems, title: str) -> Any:
+def canvas(width: float, height: float) -> Any:
+    """An empty matplotlib figure of so many inches; raises MissingExtra without matplotlib."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("pictures need matplotlib: pip install 'stemweave[plot]'") from error
-    rows = {**stems, **({} if stems.residual is None else {"residual": stems.residual}), "mix": stems.mixture}
-    figure = Figure(figsize=(12, 1.6 * len(rows) + 0.6), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def _figure(stems: Stems, title: str) -> Any:
+    rows = {**stems, **({} if stems.residual is None else {"residual": stems.residual}), "mix": stems.mixture}
+    figure = canvas(12, 1.6 * len(rows) + 0.6)
     figure.suptitle(title)
     axes = figure.subplots(len(rows), 2, squeeze=False, sharex=True)
     loudest = max(1e-3, *(float(audio.abs().max()) for audio in rows.values()))

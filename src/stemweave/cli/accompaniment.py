@@ -25,7 +25,7 @@ from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.accompany import Conditioning, own_conditioning
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.studio import Studio, load
+from stemweave.tasks.studio import Studio, checked_takes, load, loudest
 
 
 def accompaniment(
@@ -39,6 +39,9 @@ def accompaniment(
         typer.Option("--given", help="Stems that are given, such as drums,bass; again for more. (default: every choice)"),
     ] = None,
     seconds: Annotated[float, typer.Option("--seconds", help="Length of the excerpt of each song.")] = 6.0,
+    takes: Annotated[
+        int, typer.Option("--takes", help="Accompaniments to make of each song; the loudest is kept, as the papers' baseline.")
+    ] = 1,
     beats: BeatNames = "pulse",
     grid: GridWidth = 0.15,
     seed: measuring.Seed = 0,
@@ -59,6 +62,7 @@ def accompaniment(
     measuring.above_zero("--seconds", seconds)
     measuring.above_zero("--grid", grid)
     (first,) = measuring.seeds(seed, 1)
+    checked_takes(takes)
     reports.free(json_file, overwrite)
     tellers, skipped = available(timings(grid), stem_names(beats, "--beats") or (), "--beats")
     studio = load(model, device=device)
@@ -69,11 +73,12 @@ def accompaniment(
     corpus = measuring.corpus(data, split, songs, studio.stems)
     about = measuring.about(studio, corpus, studio.stems) | {
         "seconds": seconds, "method": settings.conditioning, "sampling": dataclasses.asdict(used), "seed": first,
+        **({"takes": takes} if takes > 1 else {}),
     }  # fmt: skip
     Journal(made / "made.journal", about)
     real = list(excerpts(list(corpus), studio.stems, seconds, RATE, 1))
     plan = [(names, sounding(real, names)) for names in wanted]
-    player = Player(studio, conditioning, Sampler.of(used), made, first)
+    player = Player(studio, conditioning, Sampler.of(used), made, first, takes)
     played = list(measuring.watched(player.play(plan), sum(len(kept) for _, kept in plan), "accompaniment"))
     groups = _grouped(plan, played)
     work = tables(groups, LogMelStatistics(), tellers, grid, first)
@@ -84,13 +89,17 @@ def accompaniment(
 
 @dataclasses.dataclass(frozen=True)
 class Player:
-    """Plays along, and keeps what it played in ``place``/<given>/<song>; song k's seed is ``seed`` + k."""
+    """Plays along, and keeps what it played in ``place``/<given>/<song>: of each song the loudest of ``takes``.
+
+    Their seeds count up from ``seed``, song by song.
+    """
 
     studio: Studio
     conditioning: Conditioning
     sampler: Sampler
     place: Path
     seed: int
+    takes: int = 1
 
     def play(self, plan: Sequence[tuple[tuple[str, ...], Sequence[Excerpt]]]) -> Iterator[Stems]:
         """All songs of all choices, one after another."""
@@ -98,14 +107,18 @@ class Player:
             for number, one in enumerate(kept):
                 folder = self.place / "+".join(names) / one.song.replace("/", "_")
                 if not (folder / "mix.flac").is_file():
-                    self._made(one, names, self.seed + number).write(folder, FLAC24, overwrite=True)
+                    self._made(one, names, self.seed + number * self.takes).write(folder, FLAC24, overwrite=True)
                 yield Stems.read(folder)
 
     def _made(self, one: Excerpt, names: Sequence[str], seed: int) -> Stems:
         context = {name: one.stems[name] for name in names}
-        return self.studio.accompany(
-            context, rate=one.stems.rate, seed=seed, conditioning=self.conditioning, sampler=self.sampler
-        )
+        played = [
+            self.studio.accompany(
+                context, rate=one.stems.rate, seed=seed + take, conditioning=self.conditioning, sampler=self.sampler
+            )
+            for take in range(self.takes)
+        ]
+        return loudest(played)
 
 
 def _choice(text: str, known: Sequence[str]) -> tuple[str, ...]:

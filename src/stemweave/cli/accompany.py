@@ -13,6 +13,7 @@ from stemweave.cli.sampling import changed, settings_of, told_method
 from stemweave.cli.takes import Takes
 from stemweave.cli.values import encoding, folder_name, given_files, stem_names
 from stemweave.tasks.accompany import checked_names, own_conditioning
+from stemweave.tasks.prompting import accompanying
 from stemweave.tasks.sampler import Progress, Sampler
 from stemweave.tasks.song import checked_seed
 
@@ -68,6 +69,6 @@ def accompany(
             files, make=made, seed=seed, conditioning=conditioning, sampler=Sampler.of(used), progress=progress
         )
 
-    how = {"method": settings.conditioning} | words(studio) | dataclasses.asdict(used)
+    how = {"method": settings.conditioning} | words(accompanying(studio.model)) | dataclasses.asdict(used)
     job = Job("accompany", arguments, studio, first, settings=how, inputs=files)
     Takes(play, job, takes, place, slug, names).run(pick, jobs, as_json=as_json)

@@ -14,11 +14,12 @@ from stemweave.cli.extraction import extraction
 from stemweave.cli.generation import generation
 from stemweave.cli.grid import grid
 from stemweave.cli.separation import separation
+from stemweave.cli.sources import sources
 
 app = typer.Typer(help="Measure a model.", no_args_is_help=True)
 for command in (
-    separation, compare, context, generation, accompaniment, codec, grid, ablation, extraction, efficiency, drift,
-    pages.report, pages.listen, pages.ratings,
+    separation, compare, context, generation, sources, accompaniment, codec, grid, ablation, extraction, efficiency,
+    drift, pages.report, pages.listen, pages.ratings,
 ):  # fmt: skip
     app.command()(command)
 

@@ -10,6 +10,7 @@ from stemweave.cli.sampling import changed, settings_of
 from stemweave.cli.separate import Work
 from stemweave.cli.values import encoding
 from stemweave.tasks.extract import duet, extraction
+from stemweave.tasks.prompting import separating
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import direct, masked
 from stemweave.tasks.song import checked_seed
@@ -54,5 +55,5 @@ def extract(
     how = extraction(Sampler.of(used), direct if direct_signals else masked, checked_seed(seed))
     root = output / studio.config.name
     place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
-    work = Work(studio, how, studio.stems, place, arguments, words(studio) | asdict(used), "extract")
+    work = Work(studio, how, studio.stems, place, arguments, words(separating(studio.model)) | asdict(used), "extract")
     work.run(songs, root, jobs, as_json=as_json)

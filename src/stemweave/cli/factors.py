@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from types import UnionType
 from typing import Any
 
 from stemweave.cli.values import one_of, stem_names
 from stemweave.errors import UsageError
+from stemweave.tasks.apart import Ensemble
 from stemweave.tasks.likelihoods import LIKELIHOODS, Dirac, Gaussian
 
 Point = Mapping[str, Any]
@@ -15,18 +17,21 @@ Point = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Factor:
-    """A setting that can vary: how a word is read, how its value is called in a table, which kind of likelihood has it."""
+    """A setting that can vary: how a word is read, how its value is called in a table, which kinds of likelihood have it."""
 
     read: Callable[[str], Any] = str
     called: Callable[[Any], str] = str
-    of: type = object
+    of: type | UnionType = object
 
 
 FACTORS: Mapping[str, Factor] = {
     "likelihood": Factor(),
-    "anchor": Factor(of=Dirac),
+    "anchor": Factor(of=Dirac | Ensemble),
+    "extracted": Factor(called="extracted {}".format, of=Ensemble),
     "gamma": Factor(called="gamma {}".format, of=Gaussian),
     "relaxation": Factor(of=Gaussian),
+    "guidance": Factor(float, "guidance {:g}".format),
+    "negatives": Factor(called="negatives {}".format),
     "model": Factor(),
     "lineup": Factor(called="lineup {}".format),
     "harm": Factor(),
@@ -61,9 +66,23 @@ def points(varied: Mapping[str, Sequence[Any]]) -> dict[str, Point]:
     every = [_meant(dict(zip(varied, values, strict=True))) for values in product(*varied.values())]
     for name in varied:
         if not any(name in point for point in every):
-            owner = next(key for key, rule in LIKELIHOODS.items() if isinstance(rule, FACTORS[name].of))
-            raise UsageError(f"--vary {name} goes with likelihood={owner} only, which is not varied: add it or leave this out")
+            owners = " or ".join(key for key, rule in LIKELIHOODS.items() if isinstance(rule, FACTORS[name].of))
+            raise UsageError(f"--vary {name} goes with likelihood={owners} only, which is not varied: add it or leave this out")
     return {_name(point): point for point in every}
+
+
+def places(named: Mapping[str, Point], across: str) -> dict[str, tuple[str, str]]:
+    """By the name of a point, its place in a table with the factor ``across`` along the top: (row, column).
+
+    All other factors name the row. Points without that factor are left out. Raises UsageError for a factor that no point has.
+    """
+    found = {name: point for name, point in named.items() if across in point}
+    if not found:
+        raise UsageError(f"--across is {across!r}, expected one of the settings that --vary names")
+    return {
+        name: (_name({other: value for other, value in point.items() if other != across}), _name({across: point[across]}))
+        for name, point in found.items()
+    }
 
 
 def _meant(point: Point) -> Point:

@@ -13,6 +13,7 @@ from stemweave.cli.sampling import changed, settings_of, told_coupling
 from stemweave.cli.takes import Takes
 from stemweave.cli.values import encoding, folder_name, known_stems
 from stemweave.tasks.coupled import own_coupling
+from stemweave.tasks.prompting import generating
 from stemweave.tasks.sampler import Progress, Sampler
 from stemweave.tasks.song import checked_seconds, checked_seed
 
@@ -65,6 +66,6 @@ def generate(
     def make(seed: int, progress: Progress) -> Stems:
         return studio.generate(length, seed=seed, sampler=sampler, coupling=together, progress=progress)
 
-    how = {"coupling": settings.coupling} | words(studio) | dataclasses.asdict(used)
+    how = {"coupling": settings.coupling} | words(generating(studio.model)) | dataclasses.asdict(used)
     job = Job("generate", arguments, studio, first, settings=how)
     Takes(make, job, takes, place, slug, names).run(pick, jobs, as_json=as_json)

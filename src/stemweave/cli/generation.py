@@ -44,13 +44,18 @@ def generation(
     ] = "log-mel,log-mel-levelled",
     beats: BeatNames = "pulse",
     grid: GridWidth = 0.15,
+    beside: Annotated[
+        Path | None,
+        typer.Option("--beside", help="The same takes made another way: are those of --made more coherent? (default: no)"),
+    ] = None,
     training: Training = None,
     likeness: Likeness = "log-mel",
     seed: measuring.Seed = 0,
     json_file: measuring.JsonFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Compare generated bands with real songs: how they sound, silent and noisy stems, whether stems belong together.
+    """Compare generated bands with real songs: how they sound, silent and noisy stems, whether stems belong together, and
+    which real stem each is nearest to.
 
     With --training, also whether they are nearer to training songs than --data is, which training must not have seen, and
     how far as many training songs are from --data.
@@ -67,11 +72,14 @@ def generation(
     likenesses, no_likeness = available(LIKENESSES, asked, "--likeness")
     bands, real = measuring.corpus(made, "", None, names), measuring.corpus(data, split, songs, names)
     learnt = measuring.corpus(training, "", None, names) if training else None
+    otherwise = measuring.corpus(beside, "", None, names) if beside else None
     generated, originals = (_excerpts(found, names, seconds, each) for found in (bands, real))
     as_many = _excerpts(learnt[: len(real)], names, seconds, each) if learnt else []
+    paired = _excerpts(otherwise, names, seconds, each) if otherwise else []
     about = {
         "made": measuring.about_songs(bands, names),
         "data": measuring.about_songs(real, names),
+        **({"beside": measuring.about_songs(otherwise, names)} if otherwise else {}),
         **({"training": measuring.about_songs(learnt, names)} if learnt else {}),
         "stems": list(names),
         "seconds": seconds,
@@ -82,8 +90,9 @@ def generation(
         "embeddings": {one.name: settings_hash(one) for one in (*embeddings, *likenesses)},
         "skipped": no_embedding | no_beats | no_likeness,
     }
-    work = tables(generated, originals, embeddings, tellers, grid, first, as_many)
-    found = list(measuring.watched(work, len(embeddings) + 2 + 2 * len(tellers), "table"))
+    work = tables(generated, originals, embeddings, tellers, grid, first, as_many, paired)
+    count = 2 * len(embeddings) + 2 + 2 * len(tellers) + bool(paired)
+    found = list(measuring.watched(work, count, "table"))
     if learnt:
         found += [table for one in likenesses for table in _memorised(bands, real, learnt, names, one, first)]
     measuring.deliver("generation", about, found, json_file)

@@ -57,7 +57,11 @@ Rest = Annotated[
 ]
 Negatives = Annotated[
     list[str] | None,
-    typer.Option("--negative", help="What a stem is not: bass=drums. (default: the model's)", rich_help_panel=METHOD),
+    typer.Option(
+        "--negative",
+        help="What a stem is not: bass=drums; or none at all, or paper: as 2403.11706 has them. (default: the model's)",
+        rich_help_panel=METHOD,
+    ),
 ]
 Negative = Annotated[
     str | None, typer.Option("--negative", help="What it is not. (default: the model's)", rich_help_panel=METHOD)

@@ -69,8 +69,10 @@ def told_coupling(settings: Settings, name: str | None) -> Settings:
 
 def told(settings: Settings) -> dict[str, Any]:
     """How the model is told the song, for manifests and reports."""
-    anchor = {"anchor": settings.anchor or "loudest"} if isinstance(own_likelihood(settings), Dirac | Ensemble) else {}
-    return {"likelihood": settings.likelihood, **anchor}
+    rule = own_likelihood(settings)
+    anchor = {"anchor": settings.anchor or "loudest"} if isinstance(rule, Dirac | Ensemble) else {}
+    extracted = {"extracted": list(settings.extracted)} if isinstance(rule, Ensemble) else {}
+    return {"likelihood": settings.likelihood, **anchor, **extracted}
 
 
 def width_of(text: str) -> Width:

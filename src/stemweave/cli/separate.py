@@ -16,7 +16,7 @@ from stemweave.cli.batch import Task, run
 from stemweave.cli.inputs import Song, find_songs
 from stemweave.cli.manifest import Facts, Job
 from stemweave.cli.output import Piece, Shelf, deliver, shelf
-from stemweave.cli.prompts import Asked, words
+from stemweave.cli.prompts import Asked, heard
 from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import encoding, known_stems
 from stemweave.tasks.likelihoods import own_likelihood, own_sampling
@@ -72,7 +72,7 @@ def separate(
     kept = known_stems(stems, studio.stems, "--stems")
     root = output / studio.config.name
     place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
-    work = Work(studio, how, kept, place, arguments, told(settings) | words(studio) | asdict(used))
+    work = Work(studio, how, kept, place, arguments, told(settings) | heard(studio.model, rule) | asdict(used))
     complain(f"{studio.config.name} knows {', '.join(studio.stems)} only: voices and other sounds end up in these")
     work.run(songs, root, jobs, as_json=as_json)
 

@@ -72,7 +72,10 @@ def accompany(
     sampler = sampler or Sampler.of(config.settings.accompany)
     conditioning = conditioning or own_conditioning(config.settings)
     if not (config.joint or isinstance(conditioning, Beside)):
-        raise ModelError(f"{config.name} has independent priors, which do not hear other stems; it cannot play along")
+        raise ModelError(
+            f"{config.name} has independent priors, which do not hear other stems by this method; "
+            "only models that are told in words can play along so, by the method coherent"
+        )
     problem = conditioning(accompanying(model), encoded(model, known.unsqueeze(0)), mask)
 
     def watch(step: int) -> None:

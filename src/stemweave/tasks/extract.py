@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from stemweave.errors import UsageError
-from stemweave.model.lineup import Lineup
+from stemweave.model.lineup import Lineup, together
 from stemweave.model.model import Model
-from stemweave.nets.prompts import label
 from stemweave.tasks.likelihoods import Dirac
 from stemweave.tasks.prompting import extracting, texted
 from stemweave.tasks.sampler import Sampler
@@ -36,15 +35,16 @@ def duet(model: Model, prompt: str, negative: str | None = None, rest: str | Non
     what it cannot read or where nothing else is named.
     """
     lineup = texted(model, "extraction")
-    named = words(prompt)
-    own = [stem for stem in lineup.config.stems if words(label(stem)) & named]
-    rest = rest or ", ".join(label(stem) for stem in lineup.config.stems if stem not in own)
-    if not rest:
+    usual = extracting(lineup)
+    own = [stem for stem, said in enumerate(lineup.prompts) if said and lineup.alike(prompt, said)]
+    if rest is None:
+        rest = together([said for stem, said in enumerate(lineup.prompts) if stem not in own])
+    if rest is None:
         raise UsageError(f"the prompt {prompt[:40]!r} names all that {model.config.name} knows: say what else sounds")
-    usual = dict(zip(lineup.config.stems, extracting(lineup).references, strict=True))
-    negative = negative or (usual[own[0]] if len(own) == 1 else None)
-    against = {TARGET: negative} if negative else None
-    return lineup.told({TARGET: prompt, REST: rest}, against, extracting(lineup).guidance)
+    if negative is None and len(own) == 1:
+        negative = usual.references[own[0]]
+    against = None if negative is None else {TARGET: negative}
+    return lineup.told({TARGET: prompt, REST: rest}, against, usual.guidance)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,3 @@ class Against:
         """Shape: song (channels, samples), estimates (2, channels, samples) → (2, channels, samples)."""
         target = self.share(song, rate, estimates, model_rate, unexplained)[:1]
         return torch.cat((target, song - target))
-
-
-def words(text: str) -> set[str]:
-    """The words of a prompt."""
-    return set(text.casefold().replace(",", " ").split())

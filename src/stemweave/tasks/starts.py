@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from stemweave.diffusion.problem import Problem
+from stemweave.errors import ModelError
 from stemweave.model.config import ModelConfig
 from stemweave.tasks.priors import levels
 
@@ -35,6 +36,14 @@ STARTS: Mapping[str, Shares] = {"silence": silence, "equal": equal, "power": by_
 
 
 def begun(problem: Problem, shares: Tensor, mixture: Tensor) -> Problem:
-    """The problem begun at the mixture, shared out. Shapes: (stems,), (batch, channels, samples)."""
+    """The problem begun at the mixture, shared out. Shapes: (stems,), (batch, channels, samples).
+
+    Raises ModelError for a problem whose state is not the model's stems: it begins by itself.
+    """
+    if len(shares) != problem.shape[1]:
+        raise ModelError(
+            f"the model asks for a start of {len(shares)} stems, but this likelihood walks with {problem.shape[1]} signals "
+            "and begins by itself; leave the start out"
+        )
     parts = shares.to(mixture)[:, None, None] * mixture.unsqueeze(1)
     return replace(problem, start=lambda _x, _sigma: parts)

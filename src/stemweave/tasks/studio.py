@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stemweave.audio.resample import resample
-from stemweave.audio.stems import Stems
+from stemweave.audio.stems import Stems, check_names
 from stemweave.diffusion.guidance import Guidance
 from stemweave.errors import UsageError
 from stemweave.model import checkpoint
@@ -18,7 +18,7 @@ from stemweave.model.precision import pick_device, pick_precision, place
 from stemweave.tasks import accompany as playing
 from stemweave.tasks import generate as inventing
 from stemweave.tasks.coupled import Coupling
-from stemweave.tasks.extract import duet, extraction
+from stemweave.tasks.extract import TARGET, duet, extraction
 from stemweave.tasks.likelihoods import Likelihood, own_likelihood
 from stemweave.tasks.prompting import texted
 from stemweave.tasks.sampler import Progress, Sampler, silent_progress
@@ -51,6 +51,7 @@ class Studio:
         `negatives`: what stems are not. `guidance`: how strongly to follow prompts, 1 plainly. What is left out is as the model
         has it for each job. Raises ModelError for a model that knows only its own stems, UsageError for what it cannot read.
         """
+        check_names(tuple(prompts))
         weight = None if guidance is None else Guidance(checked_guidance(guidance))
         return replace(self, model=texted(self.model, "a prompt").told(prompts, negatives, weight))
 
@@ -167,7 +168,7 @@ class Studio:
         seed: int | None = None,
         progress: Progress = silent_progress,
     ) -> Stems:
-        """Take one sound out of a song, by its name: the stems "target" and "residual", which sum to the song.
+        """Take one sound out of a song, by its name: the stem "target" and the residual, which sum to the song.
 
         `negative`: what it is not. `rest`: what else sounds in the song; by default the model's own stems but those that
         `prompt` names. Raises ModelError for a model that is not told in words, UsageError for what it cannot read.
@@ -176,7 +177,7 @@ class Studio:
         how = extraction(sampler or Sampler.of(told.config.settings.extractor), share, checked_seed(seed))
         with opened(song, rate) as source:
             whole = torch.cat(list(separate(told, source, how, progress)), -1)
-            return Stems(told.config.stems, whole, source.rate, seed=how.seed)
+            return Stems((TARGET,), whole[:1], source.rate, whole[1], how.seed)
 
     def save(self, folder: Path | str, card: str = "", overwrite: bool = False) -> None:
         """Write the model as a folder: config.json, model.safetensors, README.md."""

@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 from dataclasses import asdict
 
@@ -6,7 +8,7 @@ import pytest
 from stemweave.errors import DataError
 from stemweave.evaluation.reports.kinds import tables_of
 from stemweave.evaluation.reports.report import entry
-from stemweave.evaluation.reports.tables import Cell, Row, Table, markdown
+from stemweave.evaluation.reports.tables import Cell, Row, Table, markdown, spreadsheet
 from stemweave.evaluation.statistics import Figure
 
 
@@ -92,3 +94,14 @@ def test_a_table_comes_back_from_its_json(table):
 def test_a_measured_figure_is_a_cell():
     assert Cell(**entry(Figure(1.0, 0.5, 2.0, 7))) == Cell(1.0, 0.5, 2.0, 7)
     assert Cell(**entry(Figure(float("nan"), float("nan"), float("nan"), 0))) == Cell(None, n=0, status="skipped")
+
+
+def test_a_spreadsheet_has_a_line_for_every_cell():
+    cells = (Cell(1.25, 1.0, 1.5, 7), Cell(None, status="skipped"), Cell("6 of 7"))
+    table = Table("Means, by guidance", ("one", "two", "better"), (Row('dirac, "bass"', cells),))
+    lines = list(csv.reader(io.StringIO(spreadsheet([table, table]))))
+    assert lines[0] == ["table", "row", "column", "value", "low", "high", "n", "status"]
+    assert lines[1] == ["Means, by guidance", 'dirac, "bass"', "one", "1.25", "1.0", "1.5", "7", "ok"]
+    assert lines[2][2:] == ["two", "", "", "", "", "skipped"]
+    assert lines[3][2:4] == ["better", "6 of 7"]
+    assert lines[4:] == lines[1:4]

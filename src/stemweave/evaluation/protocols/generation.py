@@ -6,10 +6,12 @@ from stemweave.errors import DataError
 from stemweave.evaluation.embeddings.embedding import Embedding
 from stemweave.evaluation.measures.subsets import FEWEST
 from stemweave.evaluation.protocols import rhythm
+from stemweave.evaluation.protocols.classes import classes
 from stemweave.evaluation.protocols.coherence import coherence
 from stemweave.evaluation.protocols.distances import distances
 from stemweave.evaluation.protocols.excerpts import Excerpt
 from stemweave.evaluation.protocols.rates import rates
+from stemweave.evaluation.protocols.takes import together
 from stemweave.evaluation.reports.tables import Table
 
 
@@ -21,11 +23,12 @@ def tables(
     width: float,
     seed: int,
     training: Sequence[Excerpt] = (),
+    beside: Sequence[Excerpt] = (),
 ) -> Iterator[Table]:
     """All tables of a report, one after another; ``made``, ``real`` and ``training`` are of one rate, length and set of stems.
 
-    ``width`` is of the grid on which beats meet, in seconds. Raises :class:`DataError` for fewer than eight songs of
-    either kind.
+    ``beside`` are the takes of ``made``, made another way. ``width`` is of the grid on which beats meet, in seconds. Raises
+    :class:`DataError` for fewer than eight songs of either kind.
     """
     for kind, excerpts in (("generated", made), ("real", real)):
         if (count := len({one.song for one in excerpts})) < FEWEST:
@@ -38,3 +41,7 @@ def tables(
         bands, songs = rhythm.timed(made, timing), rhythm.timed(real, timing)
         groups = {"generated": bands, "real": songs, "real, shuffled": rhythm.shuffled(songs, seed)}
         yield from rhythm.tables(groups, real[0].stems.names, timing.name, width, seed)
+    for embedding in embeddings:
+        yield classes(made, real, embedding, seed)
+    if beside:
+        yield together(made, beside, seed)

@@ -18,6 +18,8 @@ below ``least_n`` is marked as resting on too few. Paths are relative to the JSO
 `dataclasses.asdict` of a `Table` is this layout, and ``Cell(**entry(figure))`` the cell of a measured figure.
 """
 
+import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,6 +107,18 @@ class Table:
 
     def _decimal(self, number: float) -> str:
         return f"{round(number, self.digits) + 0.0:.{self.digits}f}"  # + 0.0 makes -0.0 plain
+
+
+def spreadsheet(tables: Sequence[Table]) -> str:
+    """The tables' cells one after another as CSV with a head; nothing stands where nothing was measured."""
+    text = io.StringIO()
+    sheet = csv.writer(text, lineterminator="\n")
+    sheet.writerow(("table", "row", "column", "value", "low", "high", "n", "status"))
+    for table in tables:
+        for row in table.rows:
+            for column, cell in zip(table.columns, row.cells, strict=True):
+                sheet.writerow((table.title, row.name, column, cell.value, cell.low, cell.high, cell.n, cell.status))
+    return text.getvalue()
 
 
 def markdown(tables: Sequence[Table]) -> str:

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The studies of 2403.11706 on a model of text of another architecture, and what it separates beside the one of ours.
+#   runs/gmsdi_validation.sh --model NAME [options of common.sh]      default: gmsdi-band, whose figures are then the others'
+source "$(dirname "$0")/gmsdi.sh"
+same=(--model "$model" --work "$work" --out "$out")
+if [ -n "$data" ]; then same+=(--data "$data"); fi
+if [ -n "$split" ]; then same+=(--split "$split"); fi
+if $quick; then same+=(--quick); fi
+for study in grid separation generation sources; do "runs/gmsdi_$study.sh" "${same[@]}"; done
+if [ "$name" = gmsdi-band ]; then exit; fi
+for rule in dirac extractor ensemble; do
+  if [ ! -f "$out/gmsdi-band-$rule.json" ]; then echo "nothing to compare with: runs/gmsdi_separation.sh measures gmsdi-band" >&2; exit; fi
+  figure "$name-over-gmsdi-band-$rule" compare "$out/gmsdi-band-$rule.json" "$out/$name-$rule.json" --row masked
+done
