@@ -16,7 +16,7 @@ from stemweave.evaluation.reports.tables import Cell, Row, Table
 from stemweave.model.config import ModelConfig, build
 from stemweave.model.model import Model
 from stemweave.model.precision import place
-from stemweave.tasks.likelihoods import whole
+from stemweave.tasks.priors import whole
 from stemweave.tasks.separate import SEGMENT_WINDOWS
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "isdm-band.yaml"

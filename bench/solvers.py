@@ -43,7 +43,7 @@ from stemweave.evaluation.reports import report as reports
 from stemweave.evaluation.reports.kinds import read
 from stemweave.evaluation.reports.tables import markdown
 from stemweave.model.checkpoint import DEFAULT, digest
-from stemweave.tasks.likelihoods import levels
+from stemweave.tasks.priors import levels
 from stemweave.tasks.studio import Studio, load
 
 ROOT = Path(__file__).parents[1]

@@ -28,7 +28,7 @@ from stemweave.evaluation.reports.tables import Cell
 from stemweave.evaluation.statistics import Figure
 from stemweave.model.model import Model
 from stemweave.tasks.generate import generate
-from stemweave.tasks.likelihoods import grid
+from stemweave.tasks.priors import grid
 from stemweave.tasks.sampler import Sampler
 
 STAGE = "generation"

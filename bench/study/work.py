@@ -15,7 +15,7 @@ from bench.study.setting import Setting
 from stemweave.diffusion.windowed import starts
 from stemweave.evaluation.protocols.excerpts import Excerpt
 from stemweave.model.model import Model
-from stemweave.tasks.likelihoods import grid
+from stemweave.tasks.priors import grid
 
 CROSS, OFFICIAL, LONG = "cross", "official", "long"
 

@@ -11,6 +11,10 @@ LEVELS = {"bass": 0.10, "drums": 0.20, "guitar": 0.05, "piano": 0.08}
 class Table(TextModel):
     """The exact answer where each name of a prompt is an independent Gaussian; nothing said is one of 0.4. Notes its calls."""
 
+    @property
+    def expects(self) -> bool:
+        return False
+
     def voice(self) -> Prompted:
         return self._answer
 

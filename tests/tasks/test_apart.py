@@ -10,16 +10,18 @@ from torch import Tensor
 
 import stemweave as sw
 from stemweave.diffusion import Euler, Guidance, Heun, Problem, final, karras, log_linear, walk
+from stemweave.diffusion.problem import At
 from stemweave.diffusion.solve import Step
 from stemweave.errors import ModelError, UsageError
 from stemweave.model.config import Prompting, Settings
 from stemweave.model.lineup import Lineup
 from stemweave.model.model import Model
-from stemweave.tasks.apart import Begin, Ensemble, Extractor, halves, shared
+from stemweave.tasks.apart import Ensemble, Extractor, halves
 from stemweave.tasks.extract import duet
 from stemweave.tasks.likelihoods import Dirac, own_likelihood, own_sampling
 from stemweave.tasks.prompting import separating
 from stemweave.tasks.sampler import Sampler
+from stemweave.tasks.starts import by_power
 from stemweave.tasks.studio import Studio
 
 STEMS = ("bass", "drums", "guitar", "piano")
@@ -45,7 +47,7 @@ def walked(problem: Problem, numbers: Numbers, step: Step = Euler(eta=1.0)) -> T
 def alone(table: Lineup, place: int, numbers: Numbers) -> Tensor:
     """A stem and the rest by the two-stem separator on a duet, begun as the extractor begins."""
     told = duet(table, table.prompts[place])
-    problem = dataclasses.replace(Dirac("residual")(told, MIXTURE), start=Begin(halves(table.config, MIXTURE, place)))
+    problem = dataclasses.replace(Dirac("residual")(told, MIXTURE), start=At(halves(by_power(table, MIXTURE), MIXTURE, place)))
     return walked(problem, numbers)
 
 
@@ -91,7 +93,7 @@ def test_the_extractor_s_stems_do_not_sum_to_the_mixture_but_the_separator_s_do(
 
 def separated(table: Lineup, anchor: str) -> Tensor:
     problem = Dirac(anchor)(separating(table), MIXTURE)
-    return walked(dataclasses.replace(problem, start=Begin(shared(table.config, MIXTURE))), (0, 1, 2, 3))
+    return walked(dataclasses.replace(problem, start=At(by_power(table, MIXTURE))), (0, 1, 2, 3))
 
 
 @pytest.mark.parametrize("extracted", [(), ("bass",), ("piano", "bass"), ("bass", "guitar", "piano"), STEMS])
@@ -116,11 +118,11 @@ def test_the_ensemble_s_anchor_is_by_default_the_loudest(table: Lineup) -> None:
 
 
 def test_shares_at_the_start_are_of_power_and_sum_to_the_mixture(table: Lineup) -> None:
-    parts = shared(table.config, MIXTURE)
+    parts = by_power(table, MIXTURE)
     total = 0.06**2 + 0.07**2 + 0.05**2 + 0.05**2
     torch.testing.assert_close(parts[:, 1], MIXTURE * 0.07**2 / total, rtol=1e-6, atol=0)
     torch.testing.assert_close(parts.sum(1), MIXTURE, rtol=1e-6, atol=1e-9)
-    pair = halves(table.config, MIXTURE, 1)
+    pair = halves(parts, MIXTURE, 1)
     torch.testing.assert_close(pair[:, 0], parts[:, 1])
     torch.testing.assert_close(pair.sum(1), MIXTURE)
 

@@ -16,7 +16,7 @@ from stemweave.tasks.extract import AGAINST_REST, Against, duet, extraction
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import separate
 from stemweave.tasks.song import Clip
-from stemweave.tasks.starts import by_power
+from stemweave.tasks.starts import best_known
 from stemweave.tasks.studio import Studio
 
 SONG = 0.1 * torch.randn(2, 30001, generator=torch.Generator().manual_seed(0))
@@ -59,7 +59,7 @@ def test_it_is_the_separator_of_the_two_begun_at_the_song(text_studio: Studio) -
     told = text_studio.told({"target": "bass", "rest": "Drums, Guitar, Piano"}, negatives={"target": "Drums"}, guidance=2.0)
     song = SONG[:, :5000]
     wanted = told.separate(
-        song, rate=22050, likelihood=sw.Dirac("rest"), sampler=dataclasses.replace(sampler, start=by_power), seed=4
+        song, rate=22050, likelihood=sw.Dirac("rest"), sampler=dataclasses.replace(sampler, start=best_known), seed=4
     )
     found = text_studio.extract(song, "bass", rate=22050, seed=4)
     torch.testing.assert_close(found["target"], wanted["target"], atol=1e-6, rtol=0)
@@ -70,7 +70,7 @@ def test_extraction_begins_at_the_song() -> None:
     assert (how.likelihood, how.seed, how.residual) == (AGAINST_REST, 7, False)
     assert how.share == Against(sw.direct)
     assert how.sampler is not None
-    assert how.sampler.start is by_power
+    assert how.sampler.start is best_known
 
 
 # what is told

@@ -15,7 +15,7 @@ from stemweave.model.codec import Codec, CodecConfig
 from stemweave.model.model import Model
 from stemweave.nets.sourcevae import SourceVAEConfig
 from stemweave.tasks.accompany import learned
-from stemweave.tasks.likelihoods import whole
+from stemweave.tasks.priors import whole
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.studio import Studio
 

@@ -136,7 +136,7 @@ Likelihood = Annotated[
     str | None,
     typer.Option(
         "--likelihood",
-        help="How the model hears the song: learned, dirac, gaussian, even, posterior-mean, extractor, ensemble. "
+        help="How the model hears the song: learned, dirac, gaussian, even, posterior-mean, expected, extractor, ensemble. "
         "(default: the model's)",
         rich_help_panel=METHOD,
     ),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stemweave.diffusion.denoiser import Denoiser, describe
-from stemweave.diffusion.problem import Draw, Project
+from stemweave.diffusion.problem import At, Draw, Project
 from stemweave.errors import UsageError
 
 Rule = Callable[[Denoiser], Denoiser]
@@ -34,7 +34,7 @@ class SideBySide:
     def __call__(self, x: Tensor, sigma: Tensor, /) -> Tensor:
         """Shape: (batch, stems of all parts, channels, samples) → the same. A rule asks its prior once, at its own state."""
         made = zip(self.parts, self._split(x), self._split(self.prior(x, sigma)), strict=True)
-        return torch.cat([part.rule(_Made(own))(state, sigma) for part, state, own in made], 1)
+        return torch.cat([part.rule(At(own))(state, sigma) for part, state, own in made], 1)
 
     def project(self, x: Tensor, sigma: Tensor, draw: Draw, /) -> Tensor:
         """Each part's projection, for the problem. Shape: x → x."""
@@ -46,16 +46,6 @@ class SideBySide:
         if sum(sizes) != x.shape[1]:
             raise UsageError(f"got {x.shape[1]} stems for parts of {', '.join(map(str, sizes))}; expected {sum(sizes)}")
         return x.split(sizes, 1)
-
-
-@dataclass(frozen=True, eq=False)
-class _Made:
-    """An estimate that is there already."""
-
-    denoised: Tensor
-
-    def __call__(self, x: Tensor, sigma: Tensor, /) -> Tensor:  # noqa: ARG002
-        return self.denoised
 
 
 @dataclass(eq=False)

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
+from torch import Tensor
+
 from stemweave.diffusion.denoiser import Denoiser
 from stemweave.diffusion.guidance import Guidance, GuidedPrompts, Prompted
-from stemweave.errors import UsageError
+from stemweave.errors import ModelError, UsageError
 from stemweave.model.config import ModelConfig, Prompting, Settings
 from stemweave.model.model import Model
 from stemweave.nets.prompts import label
@@ -45,6 +47,19 @@ class Lineup(Model):
     @abstractmethod
     def read(self, texts: Sequence[str]) -> None:
         """Raises UsageError for texts that the model cannot read."""
+
+    def shares(self, mixture: Tensor) -> Tensor:  # noqa: ARG002
+        """The mixture, shared out by what the prompts let expect in it, without guidance; the parts sum to it.
+
+        Shape: (batch, channels, samples) → (batch, stems, channels, samples). Raises ModelError for a network that expects no
+        spectra.
+        """
+        raise ModelError(f"{self.config.name} expects no spectra of what it is told; use the likelihood dirac")
+
+    @property
+    def expects(self) -> bool:
+        """Whether there are `shares`."""
+        return False
 
     def told(
         self, prompts: Mapping[str, str], negatives: Mapping[str, str] | None = None, guidance: Guidance | None = None

@@ -13,6 +13,7 @@ from stemweave.nets.encoders import clap, sentences, t5
 from stemweave.nets.prompts import Prompt, joined
 from stemweave.nets.text import Conditioner, Encoded, Reader
 from stemweave.nets.text import Words as Vocabulary
+from stemweave.nets.textunet import TextUNet
 
 
 class TextModel(Lineup):
@@ -38,6 +39,18 @@ class TextModel(Lineup):
         if not isinstance(self.conditioner.reader, Vocabulary):
             return super().names(text)
         return {frozenset(phrase) - {0} for phrase in self.conditioner.prepare([text]).values[0].tolist()}
+
+    def shares(self, mixture: Tensor) -> Tensor:
+        """As `Lineup.shares`, from the spectra that the network expects."""
+        if not isinstance(self.net, TextUNet):
+            return super().shares(mixture)
+        scale = self.config.sigma_data
+        return scale * self.net.shares(mixture / scale, self.heard(self.prompts))
+
+    @property
+    def expects(self) -> bool:
+        """Whether the network is one that expects spectra."""
+        return isinstance(self.net, TextUNet)
 
     def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:  # noqa: ARG002
         """As `Model.forward`, without guidance; `mixture` and `mixed` are ignored."""

@@ -18,6 +18,9 @@ from stemweave.nets.layers import CrossAttention, NoiseEmbedding
 from stemweave.nets.prompts import Prompt
 from stemweave.nets.unet import FLOOR, Trunk, around, band_matrix, keeping
 
+SEEN = 0.5
+"""The noise level, in units of the data's, at which a clean mixture is looked at."""
+
 
 @dataclass(frozen=True)
 class TextUNetConfig:
@@ -76,18 +79,39 @@ class TextUNet(nn.Module):
 
     def estimate(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor]:
         """The same, and the log power expected of the clean signal, (batch, channels, frames, hop), in units of the data's."""
-        samples, low = x.shape[-1], self.config.coefficients
-        signal = self.lapped.cosines(F.pad(x.squeeze(1), (0, -samples % self.config.hop)))
+        samples, signal = x.shape[-1], self.lapped.cosines(self.padded(x.squeeze(1)))
         power = powers(signal)
+        hidden, expected = self.heard(signal, power, sigma, prompt)
+        own = F.pad(self.split(self.own(hidden)), (0, self.config.hop - self.config.coefficients))
+        answer = self.lapped.inverse(own + self.gains(hidden, expected, power, sigma) * signal)
+        return answer[..., :samples].unsqueeze(1), expected
+
+    def heard(self, signal: Tensor, power: Tensor, sigma: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor]:
+        """What the trunk makes of a signal's coefficients and powers, and what it expects."""
         kind = self.enter.weight.dtype
         told, tokens = prompt.pooled.to(kind), prompt.tokens.to(kind)
         condition = self.noise(sigma[:, None], torch.zeros_like(sigma)) + self.told(told)
         hidden = self.before(self.enter(self.features(signal, power).to(kind)), condition, tokens, prompt.mask)
         hidden = self.after(self.trunk(hidden, condition), condition, tokens, prompt.mask)
-        own = F.pad(self.split(self.own(hidden)), (0, self.config.hop - low))
-        expected = self.expected(hidden, tokens, prompt.mask)
-        answer = self.lapped.inverse(own + self.gains(hidden, expected, power, sigma) * signal)
-        return answer[..., :samples].unsqueeze(1), expected
+        return hidden, self.expected(hidden, tokens, prompt.mask)
+
+    def shares(self, mixture: Tensor, prompt: Prompt) -> Tensor:
+        """A mixture shared out in the ratio of the powers that each prompt lets expect in it; the parts sum to it.
+
+        Shape: mixture (batch, channels, samples), in units of the data's level; prompt (parts) → (batch, parts, channels,
+        samples).
+        """
+        batch, parts, samples = len(mixture), len(prompt), mixture.shape[-1]
+        signal = self.lapped.cosines(self.padded(mixture))
+        level = mixture.new_full((batch * parts,), SEEN)
+        seen = (signal / math.hypot(1, SEEN)).repeat_interleave(parts, 0)
+        _, expected = self.heard(seen, powers(seen), level, prompt.tiled(batch))
+        masks = expected.unflatten(0, (batch, parts)).softmax(1)
+        return self.lapped.inverse(masks * signal.unsqueeze(1))[..., :samples]
+
+    def padded(self, x: Tensor) -> Tensor:
+        """Followed by silence up to whole frames."""
+        return F.pad(x, (0, -x.shape[-1] % self.config.hop))
 
     def surprise(self, expected: Tensor, clean: Tensor) -> Tensor:
         """How far an expected log power is from that of the clean signal (batch, 1, channels, samples), in units of the data's.
@@ -95,7 +119,7 @@ class TextUNet(nn.Module):
         Mean Itakura-Saito divergence over frames and frequencies, (batch,): the log-likelihood of Gaussian coefficients whose
         variance is what was expected.
         """
-        signal = self.lapped.cosines(F.pad(clean.squeeze(1), (0, -clean.shape[-1] % self.config.hop)))
+        signal = self.lapped.cosines(self.padded(clean.squeeze(1)))
         ratio = (powers(signal) + FLOOR).log() - torch.logaddexp(expected, expected.new_tensor(FLOOR).log())
         return (ratio.clamp(max=8.0).exp() - ratio - 1).mean((1, 2, 3))
 

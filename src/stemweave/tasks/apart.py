@@ -12,15 +12,15 @@ from torch import Tensor
 
 from stemweave.diffusion.algebra import DiracTangent
 from stemweave.diffusion.denoiser import Denoiser, describe
-from stemweave.diffusion.problem import Chosen, Problem
+from stemweave.diffusion.problem import At, Chosen, Problem
 from stemweave.diffusion.projections import DiracAnchor
 from stemweave.diffusion.sidebyside import Part, SideBySide
 from stemweave.errors import ModelError, UsageError
-from stemweave.model.config import ModelConfig
 from stemweave.model.lineup import Lineup, together
 from stemweave.model.model import Model
-from stemweave.tasks.priors import anchored, levels, shape_of, whole
+from stemweave.tasks.priors import anchored, shape_of, whole
 from stemweave.tasks.prompting import extracting, texted
+from stemweave.tasks.starts import best_known
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Extractor:
         """Raises ModelError for a model that is not told in words, and where only one stem is named."""
         told = texted(model, "the extractor")
         pairs = tuple(range(len(told.config.stems)))
-        parts = (pair(mixture),) * len(pairs)
-        rules = SideBySide(whole(told, pairwise(told, pairs)), parts)
-        start = torch.cat([halves(told.config, mixture, place) for place in pairs], 1)
+        rules = SideBySide(whole(told, pairwise(told, pairs)), (pair(mixture),) * len(pairs))
+        known = best_known(told, mixture)
+        start = torch.cat([halves(known, mixture, place) for place in pairs], 1)
         return Problem(
             rules,
             shape_of(start),
             project=rules.project,
-            start=Begin(start),
+            start=At(start),
             answer=Chosen(tuple(2 * place for place in pairs)),
         )
 
@@ -67,9 +67,10 @@ class Ensemble:
         separator = Part(count, partial(DiracTangent, anchor=anchor), DiracAnchor(mixture, anchor))
         prior = Beside((told.prior(), pairwise(told, pairs)), (count, 2 * len(pairs)))
         rules = SideBySide(whole(told, prior), (separator, *(pair(mixture),) * len(pairs)))
-        start = torch.cat([shared(config, mixture), *(halves(config, mixture, place) for place in pairs)], 1)
+        known = best_known(told, mixture)
+        start = torch.cat([known, *(halves(known, mixture, place) for place in pairs)], 1)
         answer = Chosen(tuple(count + 2 * pairs.index(n) if n in pairs else n for n in range(count)))
-        return Problem(rules, shape_of(start), project=rules.project, start=Begin(start), answer=answer)
+        return Problem(rules, shape_of(start), project=rules.project, start=At(start), answer=answer)
 
 
 @dataclass(frozen=True)
@@ -84,18 +85,6 @@ class Beside:
         """Shape: (batch, all stems, channels, samples) → the same."""
         each = zip(self.priors, x.split(self.sizes, 1), strict=True)
         return torch.cat([prior(part, sigma) for prior, part in each if part.shape[1]], 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Begin:
-    """Where a walk begins, whatever it is asked."""
-
-    x: Tensor
-    __repr__ = describe
-
-    def __call__(self, x: Tensor, sigma: Tensor, /) -> Tensor:  # noqa: ARG002
-        """Shape: as `x`."""
-        return self.x
 
 
 def pair(mixture: Tensor) -> Part:
@@ -116,13 +105,7 @@ def pairwise(model: Lineup, places: Sequence[int]) -> Denoiser:
     )
 
 
-def shared(config: ModelConfig, mixture: Tensor) -> Tensor:
-    """The mixture, shared out by the stems' expected powers. Shape: (batch, channels, samples) → (batch, stems, …)."""
-    powers = torch.tensor(levels(config)).square()
-    return (powers / powers.sum()).to(mixture)[:, None, None] * mixture.unsqueeze(1)
-
-
-def halves(config: ModelConfig, mixture: Tensor, place: int) -> Tensor:
-    """One stem's share and the rest. Shape: (batch, channels, samples) → (batch, 2, …)."""
-    own = shared(config, mixture)[:, place]
+def halves(parts: Tensor, mixture: Tensor, place: int) -> Tensor:
+    """One stem's part and the rest. Shape: (batch, stems, channels, samples), (batch, channels, samples) → (batch, 2, …)."""
+    own = parts[:, place]
     return torch.stack((own, mixture - own), 1)

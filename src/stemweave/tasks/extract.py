@@ -12,7 +12,7 @@ from stemweave.tasks.likelihoods import Dirac
 from stemweave.tasks.prompting import extracting, texted
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import Separation, Share
-from stemweave.tasks.starts import by_power
+from stemweave.tasks.starts import best_known
 
 TARGET, REST = "target", "residual"
 AGAINST_REST = Dirac(REST)
@@ -22,9 +22,9 @@ AGAINST_REST = Dirac(REST)
 def extraction(sampler: Sampler, share: Share, seed: int) -> Separation:
     """How `separate` extracts with a `duet`: the sound and the rest, which sum to the song.
 
-    The walk begins at the song, shared out by expected power.
+    The walk begins at the song, shared out by the expected spectra, or by expected power where the model has none.
     """
-    return Separation(AGAINST_REST, replace(sampler, start=by_power), Against(share), seed=seed)
+    return Separation(AGAINST_REST, replace(sampler, start=best_known), Against(share), seed=seed)
 
 
 def duet(model: Model, prompt: str, negative: str | None = None, rest: str | None = None) -> Lineup:

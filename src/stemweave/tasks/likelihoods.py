@@ -13,12 +13,13 @@ from stemweave.diffusion.algebra import DiracTangent, EvenTangent, GaussianLikel
 from stemweave.diffusion.coupling import GaussianCoupling, Proportional, Width
 from stemweave.diffusion.denoiser import Denoiser, describe
 from stemweave.diffusion.posterior import PosteriorMean
-from stemweave.diffusion.problem import Problem, Relax, uncoupled
+from stemweave.diffusion.problem import At, Problem, Relax, uncoupled
 from stemweave.diffusion.projections import AtLast, DiracAnchor, EvenProjection
 from stemweave.diffusion.windowed import Windowed, windows
 from stemweave.errors import ModelError
 from stemweave.model.config import Sampling, Settings
 from stemweave.model.model import Model
+from stemweave.tasks import starts
 from stemweave.tasks.apart import Ensemble, Extractor
 from stemweave.tasks.priors import anchored, grid, shape, uncertainty, whole
 
@@ -94,12 +95,22 @@ def posterior_mean(model: Model, mixture: Tensor) -> Problem:
     return Problem(rule, shape(model, mixture), project=AtLast(EvenProjection(mixture)), start=rule)
 
 
+def expected(model: Model, mixture: Tensor) -> Problem:
+    """The mixture, shared out by the spectra that a model of text lets expect; one evaluation, and no walk. Ours.
+
+    Raises ModelError for another model.
+    """
+    parts = At(starts.expected(model, mixture))
+    return Problem(parts, shape(model, mixture), start=parts)
+
+
 LIKELIHOODS: Mapping[str, Likelihood] = {
     "learned": learned,
     "dirac": Dirac(),
     "gaussian": Gaussian(),
     "even": even,
     "posterior-mean": posterior_mean,
+    "expected": expected,
     "extractor": Extractor(),
     "ensemble": Ensemble(),
 }
@@ -119,6 +130,10 @@ def own_likelihood(settings: Settings) -> Likelihood:
             return rule
 
 
+AT_ONCE = Sampling(1, 1.0, 0.5)
+"""Of an estimate that stays what it is: one step to the end."""
+
+
 def own_sampling(settings: Settings, likelihood: Likelihood) -> Sampling:
     """How the settings sample a likelihood; one they do not know walks as generation does."""
     match likelihood:
@@ -132,5 +147,6 @@ def own_sampling(settings: Settings, likelihood: Likelihood) -> Sampling:
         learned: settings.learned,
         even: settings.even,
         posterior_mean: settings.posterior_mean,
+        expected: AT_ONCE,
     }
     return named.get(likelihood, settings.generate)

@@ -12,7 +12,7 @@ from stemweave.diffusion.schedule import karras
 from stemweave.diffusion.solve import ADPM2, DPMSolver2M, Euler, Heun, State, Step, walk
 from stemweave.errors import ModelError
 from stemweave.model.config import Sampling
-from stemweave.tasks.starts import STARTS, Shares
+from stemweave.tasks.starts import STARTS, Start
 
 SOLVERS: Mapping[str, Step] = {
     "euler": Euler(),
@@ -56,7 +56,7 @@ class Sampler:
     churn: float = 0.0
     resamples: int = 1
     draws: int = 1
-    start: Shares | None = None
+    start: Start | None = None
 
     @classmethod
     def of(cls, sampling: Sampling) -> "Sampler":

@@ -96,9 +96,10 @@ def separate_segment(
     config = model.config
     mixture = gain * resample(channels_for(piece, config.channels), rate, config.rate)
     given = encoded(model, mixture[None, None]).squeeze(1).expand(sampler.draws, -1, -1)
-    problem = how.likelihood(separating(model), given)
+    told = separating(model)
+    problem = how.likelihood(told, given)
     if sampler.start:
-        problem = begun(problem, sampler.start(config), given)
+        problem = begun(problem, sampler.start(told, given))
     seeds = tuple(how.seed + draw for draw in range(sampler.draws))
     noise = Noise(seeds, (round(start * config.rate / rate / model.codec.hop),) * sampler.draws, device=model.device)
     state = sampler.run(problem, noise, watch)

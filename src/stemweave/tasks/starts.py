@@ -6,44 +6,56 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from stemweave.diffusion.problem import Problem
+from stemweave.diffusion.problem import At, Problem
 from stemweave.errors import ModelError
-from stemweave.model.config import ModelConfig
+from stemweave.model.lineup import Lineup
+from stemweave.model.model import Model
 from stemweave.tasks.priors import levels
+from stemweave.tasks.prompting import texted
 
-Shares = Callable[[ModelConfig], Tensor]
-"""What part of the mixture each stem is given at the start: (stems,)."""
+Start = Callable[[Model, Tensor], Tensor]
+"""(model, mixture (batch, channels, samples)) → where each stem begins, (batch, stems, channels, samples)."""
 
 
-def silence(config: ModelConfig) -> Tensor:
+def silence(model: Model, mixture: Tensor) -> Tensor:
     """Nothing."""
-    return torch.zeros(len(config.stems))
+    return equal(model, torch.zeros_like(mixture))
 
 
-def equal(config: ModelConfig) -> Tensor:
+def equal(model: Model, mixture: Tensor) -> Tensor:
     """The same part for all."""
-    return torch.full((len(config.stems),), 1 / len(config.stems))
+    stems = len(model.config.stems)
+    return (mixture / stems).unsqueeze(1).expand(-1, stems, -1, -1)
 
 
-def by_power(config: ModelConfig) -> Tensor:
+def by_power(model: Model, mixture: Tensor) -> Tensor:
     """In the ratio of their expected powers."""
-    powers = torch.tensor(levels(config)).square()
-    return powers / powers.sum()
+    powers = torch.tensor(levels(model.config)).square()
+    return (powers / powers.sum()).to(mixture)[:, None, None] * mixture.unsqueeze(1)
 
 
-STARTS: Mapping[str, Shares] = {"silence": silence, "equal": equal, "power": by_power}
+def expected(model: Model, mixture: Tensor) -> Tensor:
+    """In the ratio of the spectra that a model of text lets expect. Raises ModelError for another model."""
+    return texted(model, "a start at expected spectra").shares(mixture)
+
+
+def best_known(model: Model, mixture: Tensor) -> Tensor:
+    """`expected` where the model expects spectra, else `by_power`."""
+    return (expected if isinstance(model, Lineup) and model.expects else by_power)(model, mixture)
+
+
+STARTS: Mapping[str, Start] = {"silence": silence, "equal": equal, "power": by_power, "expected": expected}
 """The starts by the names that checkpoints use; without one a likelihood begins as it does by itself."""
 
 
-def begun(problem: Problem, shares: Tensor, mixture: Tensor) -> Problem:
-    """The problem begun at the mixture, shared out. Shapes: (stems,), (batch, channels, samples).
+def begun(problem: Problem, parts: Tensor) -> Problem:
+    """The problem begun at these parts of the mixture, (batch, stems, channels, samples).
 
     Raises ModelError for a problem whose state is not the model's stems: it begins by itself.
     """
-    if len(shares) != problem.shape[1]:
+    if parts.shape[1] != problem.shape[1]:
         raise ModelError(
-            f"the model asks for a start of {len(shares)} stems, but this likelihood walks with {problem.shape[1]} signals "
+            f"the model asks for a start of {parts.shape[1]} stems, but this likelihood walks with {problem.shape[1]} signals "
             "and begins by itself; leave the start out"
         )
-    parts = shares.to(mixture)[:, None, None] * mixture.unsqueeze(1)
-    return replace(problem, start=lambda _x, _sigma: parts)
+    return replace(problem, start=At(parts))

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stemweave.errors import ModelError
@@ -38,7 +37,7 @@ def start_from_spectra(model: TextModel, batches: Iterable[tuple[Tensor, Sequenc
 
 def spectra(net: TextUNet, mixtures: Tensor) -> Tensor:
     """Mean power of each coefficient over frames and channels. Shape: (batch, channels, samples) → (batch, hop)."""
-    signal = net.lapped.cosines(F.pad(mixtures, (0, -mixtures.shape[-1] % net.config.hop)))
+    signal = net.lapped.cosines(net.padded(mixtures))
     return signal.square().mean((1, 2))
 
 
