@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from stemweave.errors import MissingExtra, ModelError, UsageError
-from stemweave.nets.encoders import clap, sentences, t5
+from stemweave.nets import encoders
+from stemweave.nets.encoders import MUSIC, REVISION, clap, sentences, t5
 from stemweave.nets.text import Conditioner, Encoded
 
 
@@ -42,6 +43,22 @@ def test_a_hub_id_while_offline_ends_in_one_line(load, bare, tmp_path, monkeypat
     with pytest.raises(ModelError, match="text model 'some/model' is neither a folder nor to be had from the hub: ") as caught:
         load("some/model")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "asked", "revision"), [(MUSIC, None, REVISION), ("some/clap", None, None), ("some/clap", "v2", "v2")]
+)
+def test_the_default_revision_is_of_the_default_clap_alone(bare, monkeypatch, source, asked, revision):
+    seen = []
+
+    def fetch(name, *, revision, allow_patterns):
+        seen.append((name, revision))
+        raise OSError("not here")
+
+    monkeypatch.setattr(encoders, "snapshot_download", fetch)
+    with pytest.raises(ModelError, match="not here"):
+        clap(source, asked)
+    assert seen == [(source, revision)]
 
 
 def test_a_folder_that_is_not_there_is_told(bare, tmp_path):

@@ -4,16 +4,19 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 
 from stemweave.data.layouts import open_corpus
 from stemweave.data.shards import Recipe, plan, write
 from stemweave.model.checkpoint import load
 from stemweave.model.texted import TextModel
+from stemweave.training.datamodule import StemCrops
 
 ROOT = Path(__file__).parents[2]
 STEMS = ("bass", "drums", "guitar", "piano")
@@ -92,6 +95,16 @@ def test_resume_goes_on_where_it_stopped(name: str, caches: Path, tmp_path: Path
     done = train(tmp_path, *fit, "--ckpt_path", str(last), "--trainer.max_steps", "4")
     assert done.returncode == 0, done.stderr[-2000:]
     assert load(tmp_path / "model").config.steps_trained == 4
+
+
+def test_a_resumed_training_draws_other_crops(caches: Path) -> None:
+    def first(step: int) -> torch.Tensor:
+        data = StemCrops(caches / "train", caches / "validation", length=2048, batch_size=2)
+        data.trainer = SimpleNamespace(global_step=step)  # type: ignore[assignment]
+        return next(iter(data.train_dataloader()))[0]
+
+    assert torch.equal(first(0), first(0))
+    assert not torch.equal(first(0), first(5))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from stemweave.audio.stems import Stems
 from stemweave.cli import measuring, options
 from stemweave.cli.choices import BeatNames, GridWidth, available, timings
 from stemweave.cli.generation import RATE
+from stemweave.cli.prompts import of_quality
 from stemweave.cli.sampling import changed, settings_of, told_method
 from stemweave.cli.values import known_stems, stem_names
 from stemweave.errors import UsageError
@@ -65,7 +66,7 @@ def accompaniment(
     checked_takes(takes)
     reports.free(json_file, overwrite)
     tellers, skipped = available(timings(grid), stem_names(beats, "--beats") or (), "--beats")
-    studio = load(model, device=device)
+    studio = of_quality(load(model, device=device), quality)
     settings = told_method(settings_of(studio.config, quality), method)
     conditioning = own_conditioning(settings)
     used = changed(settings.accompany, steps=steps, solver=solver, churn=churn, resamples=resamples)

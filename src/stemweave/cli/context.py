@@ -7,6 +7,7 @@ import torch
 import typer
 
 from stemweave.cli import measuring, options
+from stemweave.cli.prompts import of_quality
 from stemweave.cli.sampling import changed, settings_of, told_method
 from stemweave.errors import UsageError
 from stemweave.evaluation.protocols import context as contexts
@@ -42,7 +43,7 @@ def context(
     measuring.above_zero("--seconds", seconds)
     (first,) = measuring.seeds(seed, 1)
     reports.free(json_file, overwrite)
-    studio = load(model, device=device)
+    studio = of_quality(load(model, device=device), quality)
     if given not in studio.stems:
         raise UsageError(f"--given is {given!r}, but this model knows {', '.join(studio.stems)}")
     settings = told_method(settings_of(studio.config, quality), method)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stemweave.cli import measuring, options
+from stemweave.cli.prompts import of_quality
 from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import known_stems
 from stemweave.evaluation.protocols.extraction import by_stem, cases, measure, tables
@@ -50,7 +51,7 @@ def extraction(
     """
     all_seeds = measuring.seeds(seed, seeds)
     reports.free(json_file, overwrite)
-    studio = load(model, device=device)
+    studio = of_quality(load(model, device=device), quality)
     settings = told_likelihood(settings_of(studio.config, quality), likelihood, anchor)
     rule = own_likelihood(settings)
     used = changed(own_sampling(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)

@@ -86,7 +86,7 @@ class Asked:
                 negatives=self.negatives,
                 guidance=self.guidance,
             )
-        studio = published(studio) if quality is Quality.PAPER else studio
+        studio = of_quality(studio, quality)
         return studio if self.usual is own else against(studio, self.usual)
 
 
@@ -96,6 +96,11 @@ def against(studio: Studio, usual: Usual) -> Studio:
     other = copy.copy(lineup)
     other.config = replace(lineup.config, text=usual(prompts_of(lineup)))
     return replace(studio, model=other)
+
+
+def of_quality(studio: Studio, quality: Quality) -> Studio:
+    """The model, whose settings are then the paper's where these are asked for; raises UsageError where it has no paper's."""
+    return published(studio) if quality is Quality.PAPER else studio
 
 
 def published(studio: Studio) -> Studio:

@@ -9,6 +9,7 @@ import typer
 from stemweave.cli import measuring, options
 from stemweave.cli.choices import Choices, available
 from stemweave.cli.grid import SHARES
+from stemweave.cli.prompts import of_quality
 from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import one_of, stem_names
 from stemweave.evaluation.protocols import wholesongs
@@ -69,7 +70,7 @@ def separation(
     all_seeds = measuring.seeds(seed, seeds)
     reports.free(json_file, overwrite)
     whole, skipped = available(WHOLE_SONGS, [name for name in protocols if name in WHOLE_SONGS], "--protocol")
-    studio = load(model, device=device)
+    studio = of_quality(load(model, device=device), quality)
     settings = told_likelihood(settings_of(studio.config, quality), likelihood, anchor)
     rule = own_likelihood(settings)
     used = changed(own_sampling(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)

@@ -135,9 +135,9 @@ def sentences() -> HiddenStates:
     return _hidden_states("AutoModel", Path(place.get_model_path()), 256)
 
 
-def clap(source: str = MUSIC, revision: str | None = REVISION) -> Clap:
-    """CLAP from a local folder or the hub; 77 tokens, as it was trained. A folder has no revision."""
-    folder = _folder(source, revision)
+def clap(source: str = MUSIC, revision: str | None = None) -> Clap:
+    """CLAP from a local folder or the hub; 77 tokens, as it was trained. The default one has a default revision."""
+    folder = _folder(source, revision or (REVISION if source == MUSIC else None))
     return Clap(
         _frozen("ClapTextModelWithProjection", folder),
         _frozen("ClapAudioModelWithProjection", folder),

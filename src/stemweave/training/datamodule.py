@@ -43,7 +43,7 @@ class StemCrops(L.LightningDataModule):
         self.valid_crops, self.workers = valid_crops, workers
 
     def train_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
-        """An endless stream of batches; the trainer's `max_steps` ends it."""
+        """An endless stream of batches, another one where training resumes; the trainer's `max_steps` ends it."""
         crops = RandomCrops(
             Cache.open(self.train),
             self.length,
@@ -52,6 +52,8 @@ class StemCrops(L.LightningDataModule):
             polarity=self.polarity,
             remix=self.remix,
         )
+        if self.trainer:
+            crops.set_epoch(self.trainer.global_step)
         return DataLoader(crops, self.batch_size, num_workers=self.workers, persistent_workers=self.workers > 0)
 
     def val_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
