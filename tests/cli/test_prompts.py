@@ -223,7 +223,8 @@ def test_separate_refuses_in_one_line(no, song, tiny_folder):
 @pytest.mark.parametrize("command", ["separation", "extraction", "accompaniment", "context"])
 def test_the_papers_settings_are_for_models_of_text_where_they_measure_too(command, tiny_folder, tmp_path, capsys):
     words = ["--data", str(tmp_path), "--json", str(tmp_path / "x.json"), "--quality", "paper", "-n", str(tiny_folder)]
-    assert main(["evaluate", command, *words, *(["--given", "drums"] if command == "context" else [])]) == 2
+    more = {"context": ["--given", "drums"], "accompaniment": ["--made", str(tmp_path / "made")]}
+    assert main(["evaluate", command, *words, *more.get(command, [])]) == 2
     assert "--quality paper is for models that are told in words" in capsys.readouterr().err
 
 
