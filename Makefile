@@ -30,8 +30,11 @@ types: setup
 floors: setup
 	$(BIN)/lint-imports
 
+# Test files side by side, one thread each: torch's threads of several processes would wait for each other.
+JOBS ?= 2
+
 tests: setup
-	$(BIN)/python -m pytest -m 'not gpu and not network'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not gpu and not network' -n $(JOBS) --dist loadfile
 
 demo: setup
 	$(BIN)/stemweave demo -o demo --overwrite

@@ -38,7 +38,7 @@ from stemweave.diffusion import (
     karras,
     walk,
 )
-from stemweave.diffusion.problem import at_zero, nothing_known, uncoupled
+from stemweave.diffusion.problem import at_zero, everything, nothing_known, uncoupled
 
 LEVELS = (0.1, 0.2, 0.05)
 SHAPE = (2, 3, 1, 12)
@@ -203,7 +203,8 @@ def test_steps_write_into_nothing(name):
         assert torch.equal(first.denoised, kept[1])
 
 
-NAMES = {**vars(diffusion), "torch": torch, "at_zero": at_zero, "nothing_known": nothing_known, "uncoupled": uncoupled}
+DEFAULTS = {rule.__name__: rule for rule in (at_zero, everything, nothing_known, uncoupled)}
+NAMES = {**vars(diffusion), **DEFAULTS, "torch": torch}
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

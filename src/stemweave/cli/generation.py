@@ -21,6 +21,18 @@ from stemweave.evaluation.reports.tables import Table
 
 RATE = 22050
 
+EmbeddingNames = Annotated[
+    str,
+    typer.Option(
+        "--embedding",
+        help="What sounds are compared by: log-mel needs nothing; clap:FOLDER and vggish:FILE need weights that you have; "
+        "each again as log-mel-levelled, and so on, where all sounds are brought to -23 LUFS.",
+    ),
+]
+Beside = Annotated[
+    Path | None,
+    typer.Option("--beside", help="The same takes made another way: are those of --made more coherent? (default: no)"),
+]
 Training = Annotated[
     Path | None, typer.Option("--training", help="The songs of training: are generations copied from them? (default: no)")
 ]
@@ -35,19 +47,10 @@ def generation(
     stems: Annotated[str, typer.Option("--stems", help="The stems to compare.")] = "bass,drums,guitar,piano",
     seconds: Annotated[float, typer.Option("--seconds", help="Length of the excerpts that are compared.")] = 6.0,
     each: Annotated[int, typer.Option("--each", help="Excerpts of each song, at most.")] = 4,
-    embedding: Annotated[
-        str,
-        typer.Option(
-            help="What sounds are compared by: log-mel needs nothing; clap:FOLDER and vggish:FILE need weights that you have; "
-            "each again as log-mel-levelled, and so on, where all sounds are brought to -23 LUFS."
-        ),
-    ] = "log-mel,log-mel-levelled",
+    embedding: EmbeddingNames = "log-mel,log-mel-levelled",
     beats: BeatNames = "pulse",
     grid: GridWidth = 0.15,
-    beside: Annotated[
-        Path | None,
-        typer.Option("--beside", help="The same takes made another way: are those of --made more coherent? (default: no)"),
-    ] = None,
+    beside: Beside = None,
     training: Training = None,
     likeness: Likeness = "log-mel",
     seed: measuring.Seed = 0,
@@ -76,11 +79,9 @@ def generation(
     generated, originals = (_excerpts(found, names, seconds, each) for found in (bands, real))
     as_many = _excerpts(learnt[: len(real)], names, seconds, each) if learnt else []
     paired = _excerpts(otherwise, names, seconds, each) if otherwise else []
+    songs_of = {"made": bands, "data": real, "beside": otherwise, "training": learnt}
     about = {
-        "made": measuring.about_songs(bands, names),
-        "data": measuring.about_songs(real, names),
-        **({"beside": measuring.about_songs(otherwise, names)} if otherwise else {}),
-        **({"training": measuring.about_songs(learnt, names)} if learnt else {}),
+        **{name: measuring.about_songs(found, names) for name, found in songs_of.items() if found},
         "stems": list(names),
         "seconds": seconds,
         "each": each,

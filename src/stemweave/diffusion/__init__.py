@@ -12,6 +12,7 @@ from stemweave.diffusion.algebra import (
 )
 from stemweave.diffusion.coherent import AgainstOthers, Coherent, Consistent, Doubled, WithGiven, beside
 from stemweave.diffusion.coupling import Constant, GaussianCoupling, Proportional, SquareRoot, Width
+from stemweave.diffusion.decoded import DecodedLikelihood
 from stemweave.diffusion.denoiser import Denoiser
 from stemweave.diffusion.gaussian import Gaussian, GaussianDenoiser
 from stemweave.diffusion.guidance import BoundPrompts, Guidance, GuidedPair, GuidedPrompts, Prompt, Prompted
@@ -25,9 +26,10 @@ from stemweave.diffusion.posterior import (
     TableVariance,
     Variance,
 )
-from stemweave.diffusion.problem import Draw, Problem, Project, Relax
+from stemweave.diffusion.problem import At, Chosen, Draw, Problem, Project, Relax
 from stemweave.diffusion.projections import AtLast, DiracAnchor, EvenProjection, NoisyMixture, Replacement
 from stemweave.diffusion.schedule import karras, log_linear
+from stemweave.diffusion.sidebyside import Part, SideBySide
 from stemweave.diffusion.solve import ADPM2, STEPS, Churn, DPMSolver2M, Euler, Heun, State, Step, final, walk
 from stemweave.diffusion.windowed import Windowed, windows
 
@@ -35,13 +37,16 @@ __all__ = [
     "ADPM2",
     "STEPS",
     "AgainstOthers",
+    "At",
     "AtLast",
     "BoundPrompts",
+    "Chosen",
     "Churn",
     "Coherent",
     "Consistent",
     "Constant",
     "DPMSolver2M",
+    "DecodedLikelihood",
     "Denoiser",
     "DiracAnchor",
     "DiracTangent",
@@ -66,6 +71,7 @@ __all__ = [
     "NoiseSource",
     "NoisyMixture",
     "OnMixture",
+    "Part",
     "PosteriorGiven",
     "PosteriorMean",
     "PosteriorMeanFull",
@@ -77,6 +83,7 @@ __all__ = [
     "Proportional",
     "Relax",
     "Replacement",
+    "SideBySide",
     "SquareRoot",
     "State",
     "Step",
