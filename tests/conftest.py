@@ -28,6 +28,14 @@ from stemweave.tasks.studio import Studio, load
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would what tests start
 
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Rules, widths and solvers by their own short repr, which is the same in every process; other values as pytest has it."""
+    known = dataclasses.is_dataclass(val) and not isinstance(val, type)
+    said = repr(val) if known else ""
+    return said if 0 < len(said) < 100 and " at 0x" not in said else None
+
+
 THREE = Sampling(3, 2.0, 1e-3)
 SETTINGS = Settings(THREE, THREE, learned=Sampling(2, 2.0, 1e-3), dirac=THREE, gaussian=THREE, even=THREE, posterior_mean=THREE)
 TINY = ModelConfig(

@@ -36,14 +36,15 @@ def run(*arguments):
     return CliRunner().invoke(app, ["compare", *map(str, arguments)], catch_exceptions=False)
 
 
-def test_the_second_is_held_against_the_first(report, tmp_path):
+def test_the_second_is_held_against_the_first(report, tmp_path, monkeypatch):
     place = tmp_path / "new" / "verdict.json"
+    monkeypatch.setattr("sys.argv", ["/bin/stemweave", "evaluate", "compare", "my songs.json"])
     result = run(report("old", 5.0), report("better", 6.5), "--json", place)
     assert result.exit_code == 0
     found = json.loads(place.read_text())
     assert (found["report"], found["row"], found["data"]["sha256"]) == ("comparison", "masked", "abc")
     assert {name: how["model"]["name"] for name, how in found["compared"].items()} == {"old": "old", "better": "better"}
-    assert found["command"].startswith("stemweave ")
+    assert found["command"] == "stemweave evaluate compare 'my songs.json'"
     (table,) = found["tables"]
     assert table["columns"] == ["old", "better", "better over old", "p", "better is"]
     assert [row["name"] for row in table["rows"]] == [*STEMS, "mean"]

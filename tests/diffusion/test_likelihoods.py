@@ -28,12 +28,6 @@ from stemweave.diffusion import (
     walk,
 )
 
-
-def _name(value: object) -> str:
-    """A test's name that is the same in every process."""
-    return getattr(value, "__name__", None) or repr(value)
-
-
 DOUBLE = {"dtype": torch.float64}
 
 
@@ -72,7 +66,6 @@ def shifted(seen, variance=FOUR.variance, prior=FOUR, rule=PosteriorMean, noise=
         (Constant(0.14), lambda s, t: (s * s - t * t) / (2 * 0.14**2)),
         (SquareRoot(0.4), lambda s, t: (s - t) / 0.4),
     ],
-    ids=_name,
 )
 def test_widths_integrate_themselves(factor, integral):
     high, low = torch.tensor(0.9, **DOUBLE), torch.tensor(0.2, **DOUBLE)

@@ -31,12 +31,6 @@ from stemweave.diffusion import (
     karras,
 )
 
-
-def _name(value: object) -> str:
-    """A test's name that is the same in every process."""
-    return getattr(value, "__name__", None) or repr(value)
-
-
 COVARIANCE = np.array([[0.010, 0.008, 0.001], [0.008, 0.040, -0.002], [0.001, -0.002, 0.0025]])
 MIXING = np.array([1.0, 0.7, 1.3])
 ANCHOR, WIDTH, MIXTURE_NOISE = 1, 1.2, 0.03
@@ -254,7 +248,7 @@ RULES = {
 
 
 @pytest.mark.parametrize(
-    ("step", "reference"), [(Euler(), euler), (Heun(), heun), (Euler(eta=1.0), ancestral), (ADPM2(), adpm2)], ids=_name
+    ("step", "reference"), [(Euler(), euler), (Heun(), heun), (Euler(eta=1.0), ancestral), (ADPM2(), adpm2)]
 )
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("churn", "resamples"), [(0.0, 1), (2.0, 2)])

@@ -13,12 +13,6 @@ from stemweave.model.model import Model
 from stemweave.nets.unet1d import UNet1dConfig
 from stemweave.tasks.likelihoods import Dirac, Gaussian, Likelihood, even, explicit, posterior_mean
 
-
-def _name(value: object) -> str:
-    """A test's name that is the same in every process."""
-    return getattr(value, "__name__", None) or repr(value)
-
-
 SIGMA = torch.tensor(0.3, dtype=torch.float64)
 X = 0.3 * torch.randn(2, 4, 1, 512, generator=torch.Generator().manual_seed(0))
 
@@ -63,7 +57,7 @@ def test_three_have_equal_weights_and_one_alone_is_itself(tiny_model: Model, ind
     assert torch.equal(Blend(tiny_model).prior()(X, SIGMA), tiny_model.prior()(X, SIGMA))
 
 
-@pytest.mark.parametrize("rule", [Dirac(), Gaussian(), Gaussian(relaxation=explicit), even, posterior_mean], ids=_name)
+@pytest.mark.parametrize("rule", [Dirac(), Gaussian(), Gaussian(relaxation=explicit), even, posterior_mean])
 def test_likelihoods_hear_all_of_it(tiny_model: Model, independent: Model, rule: Likelihood) -> None:
     """So what a likelihood makes of the blend is the mean of what it makes of the models."""
     both, one, two = (rule(model, X.sum(1)).denoiser for model in (Blend(tiny_model, independent), tiny_model, independent))

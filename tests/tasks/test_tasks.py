@@ -15,12 +15,6 @@ from stemweave.tasks.separate import Separation, separate
 from stemweave.tasks.song import Clip, level
 from stemweave.tasks.studio import Studio
 
-
-def _name(value: object) -> str:
-    """A test's name that is the same in every process."""
-    return getattr(value, "__name__", None) or repr(value)
-
-
 RULES = [sw.learned, sw.Dirac(), sw.Dirac("piano"), sw.Gaussian(), sw.even, sw.posterior_mean]
 
 
@@ -32,7 +26,7 @@ def depth(difference: torch.Tensor, song: torch.Tensor) -> float:
     return 10 * math.log10(float(difference.double().square().mean() / song.double().square().mean()) + 1e-30)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=_name)
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("share", [sw.masked, sw.direct])
 def test_stems_sum_to_the_song(studio: Studio, rule: sw.Dirac, share: object) -> None:
     song = noise(1, 30000)
