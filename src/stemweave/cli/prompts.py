@@ -14,9 +14,10 @@ from stemweave.model.config import TextConfig
 from stemweave.model.lineup import Lineup
 from stemweave.model.model import Model
 from stemweave.nets.prompts import label
+from stemweave.tasks import presets
 from stemweave.tasks.apart import Ensemble, Extractor
 from stemweave.tasks.likelihoods import Likelihood
-from stemweave.tasks.presets import gmsdi, prompting
+from stemweave.tasks.presets import gmsdi
 from stemweave.tasks.prompting import extracting, prompts_of, separating, texted
 from stemweave.tasks.studio import Studio, load
 
@@ -36,16 +37,10 @@ def own(texts: TextConfig) -> TextConfig:
 
 def none(texts: TextConfig) -> TextConfig:
     """No negative prompts."""
-    return replace(
-        texts,
-        generate=replace(texts.generate, negatives=()),
-        accompany=replace(texts.accompany, negatives=()),
-        separate=replace(texts.separate, negatives=()),
-        extract=replace(texts.extract, negatives=()),
-    )
+    return presets.against(texts, (), ())
 
 
-NEGATIVES: Mapping[str, Usual] = {"own": own, "none": none, "paper": prompting}
+NEGATIVES: Mapping[str, Usual] = {"own": own, "none": none, "paper": presets.prompting}
 """The negative prompts of all jobs by the names that the command line uses."""
 
 

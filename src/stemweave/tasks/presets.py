@@ -7,9 +7,12 @@ from stemweave.model.config import Sampling, Settings, TextConfig
 from stemweave.model.lineup import Lineup
 from stemweave.tasks.prompting import prompts_of
 
-AGAINST = (("bass", "Drums, Guitar, Piano"), ("drums", "Bass"), ("guitar", "Bass, Drums"), ("piano", "Bass, Drums"))
+Negatives = tuple[tuple[str, str], ...]
+"""Pairs of a stem and what it is not."""
+
+AGAINST: Negatives = (("bass", "Drums, Guitar, Piano"), ("drums", "Bass"), ("guitar", "Bass, Drums"), ("piano", "Bass, Drums"))
 """Negative prompts of generation (§4): without them single prompts for bass and drums gave silence."""
-EXTRACTED_AGAINST = AGAINST[:2]
+EXTRACTED_AGAINST: Negatives = AGAINST[:2]
 """Negative prompts of the extractor; the separator has none."""
 ANCHOR, EXTRACTED = "drums", ("bass", "guitar", "piano")
 """The constrained source, and which stems the published ensemble has from the extractor (Table 2)."""
@@ -49,10 +52,15 @@ def walked(own: Sampling, steps: int, solver: str) -> Sampling:
 
 def prompting(texts: TextConfig) -> TextConfig:
     """The paper's negative prompts under a model's own guidance."""
+    return against(texts, AGAINST, EXTRACTED_AGAINST)
+
+
+def against(texts: TextConfig, making: Negatives, extracting: Negatives) -> TextConfig:
+    """A model's own guidance with these negative prompts of generation and accompaniment, and of extraction; none elsewhere."""
     return replace(
         texts,
-        generate=replace(texts.generate, negatives=AGAINST),
-        accompany=replace(texts.accompany, negatives=AGAINST),
+        generate=replace(texts.generate, negatives=making),
+        accompany=replace(texts.accompany, negatives=making),
         separate=replace(texts.separate, negatives=()),
-        extract=replace(texts.extract, negatives=EXTRACTED_AGAINST),
+        extract=replace(texts.extract, negatives=extracting),
     )
