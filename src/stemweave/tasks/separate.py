@@ -64,6 +64,7 @@ def separate(
     consume, or by an exception from `progress`. Raises ModelError for a model over latents that do not add up as sounds do.
     """
     check_additive(model)
+    model = separating(model)
     sampler = how.sampler or Sampler.of(own_sampling(model.config.settings, how.likelihood))
     gain = loudness_gain(model, song)
     length, overlap = segment_grid(model, song.rate)
@@ -96,10 +97,9 @@ def separate_segment(
     config = model.config
     mixture = gain * resample(channels_for(piece, config.channels), rate, config.rate)
     given = encoded(model, mixture[None, None]).squeeze(1).expand(sampler.draws, -1, -1)
-    told = separating(model)
-    problem = how.likelihood(told, given)
+    problem = how.likelihood(model, given)
     if sampler.start:
-        problem = begun(problem, sampler.start(told, given))
+        problem = begun(problem, sampler.start(model, given))
     seeds = tuple(how.seed + draw for draw in range(sampler.draws))
     noise = Noise(seeds, (round(start * config.rate / rate / model.codec.hop),) * sampler.draws, device=model.device)
     state = sampler.run(problem, noise, watch)
