@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from stemweave.data.mixtures import Mixtures, labels, subset
+from stemweave.data.mixtures import Mixtures, Parts, labels, subset
 from stemweave.data.shards import Cache, Recipe, plan, write
 from stemweave.data.streams import Stream
 from stemweave.data.tracks import track
@@ -142,3 +142,27 @@ def test_a_cache_of_one_stem_is_refused(make):
 def test_labels_are_the_papers():
     assert labels("", ("bass", "drums"), np.random.default_rng()) == "Bass, Drums"
     assert labels("", ("other_keys", "piano"), np.random.default_rng()) == "Other keys, Piano"
+
+
+def test_a_part_is_two_or_more_stems_of_the_mixture_and_its_text_names_absent_ones_too(make):
+    cache = make((STEMS, STEMS))
+    drawn = take(Parts(Mixtures(cache, 500)), 600)
+    absent = Counter()
+    for audio, rate, text, part, said in drawn:
+        assert (rate, part.shape, part.dtype) == (22050, (1, 500), torch.float32)
+        assert of(audio) == text
+        whole, held, named = (set(names.split(", ")) for names in (text, of(part), said))
+        assert len(held) >= 2
+        assert held <= whole
+        assert held <= named
+        assert not named & (whole - held), "what sounds beside the part is not named"
+        absent.update((stem in named) for stem in map(str.capitalize, STEMS) if stem not in whole)
+    assert len({(text, of(part)) for _, _, text, part, _ in drawn}) == 6 + 4 * 4 + 11
+    assert absent[True] / absent.total() == pytest.approx(0.5, abs=0.06)
+
+
+def test_of_two_stems_the_part_is_both(make):
+    for audio, _, text, part, said in take(Parts(Mixtures(make((("bass", "drums"),) * 2), 500)), 20):
+        assert torch.equal(audio, part)
+        assert text == "Bass, Drums"
+        assert {"Bass", "Drums"} <= set(said.split(", ")) <= {"Bass", "Drums", "Guitar", "Piano"}

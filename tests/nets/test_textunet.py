@@ -153,13 +153,26 @@ def test_powers_of_a_prompts_sounds_add() -> None:
     assert (both.exp() < alone[0] + alone[1] + alone[2]).all()
 
 
+def test_shares_are_the_ratio_of_what_each_part_brings_to_what_the_whole_is(net: TextUNet) -> None:
+    """One look at the mixture, told of the whole; a part's expected power over that of all is its share of each coefficient."""
+    mixture, whole, parts = noised(2, 320)[:, 0], told(1, 4, seed=2), told(3, 2, seed=3)
+    seen = mixture.unsqueeze(1) / math.hypot(1, 0.5)
+    _, hidden, _ = net.estimate(seen, torch.full((2,), 0.5), whole.repeated(2))
+    expected = [net.expected(hidden, one.tokens.expand(2, -1, -1), one.mask.expand(2, -1)).exp() for one in parts.split()]
+    shares = net.shares(mixture, whole, parts)
+    assert shares.shape == (2, 3, 1, 320)
+    for part, power in zip(shares.unbind(1), expected, strict=True):
+        wanted = power / sum(expected) * net.lapped.cosines(mixture)
+        torch.testing.assert_close(net.lapped.cosines(part)[:, :, 1:-1], wanted[:, :, 1:-1], atol=1e-4, rtol=1e-3)
+
+
 def test_surprise_is_the_divergence_of_spectra() -> None:
     """Itakura-Saito: 0 where the clean powers were expected, e^d − d − 1 where they are d louder; it teaches what to expect."""
     net, clean = TextUNet(TINY), 3 * noised(1, 320)
     power = powers(net.lapped.cosines(clean.squeeze(1))).log()
     assert net.surprise(power, clean).item() == pytest.approx(0, abs=1e-2)
     assert net.surprise(power - 1.0, clean).item() == pytest.approx(math.e - 2, rel=1e-2)
-    _, expected = net.estimate(noised(1, 320), torch.ones(1), told(1))
+    *_, expected = net.estimate(noised(1, 320), torch.ones(1), told(1))
     net.surprise(expected, clean).backward()
     assert net.sounds.kind.weight.grad is not None
     assert net.sounds.kind.weight.grad.abs().sum() > 0

@@ -109,7 +109,7 @@ def heard(folders, tiny_clap, text_model, monkeypatch):
     torch.manual_seed(0)
     module, prompts = TextTraining(config, dropout=0.0).requires_grad_(False), []
     nothing = torch.zeros(()), torch.zeros(())
-    monkeypatch.setattr(module, "losses", lambda mixture, sigma, noise, prompt: prompts.append(prompt) or nothing)
+    monkeypatch.setattr(module, "losses", lambda mixture, sigma, noise, prompt, part: prompts.append(prompt) or nothing)
     monkeypatch.setattr(module, "log", lambda *_, **__: None)
     monkeypatch.setattr(module, "lr_schedulers", lambda: torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD([torch.ones(1)])))
     return module, HeardMixtures(folders, str(tiny_clap)), prompts

@@ -16,7 +16,7 @@ from stemweave.data.layouts import open_corpus
 from stemweave.data.shards import Recipe, plan, write
 from stemweave.data.streams import Draw, Texted
 from stemweave.errors import DataError
-from stemweave.training.text_data import Jamendo, SubMixtures, TextedFolders, TextedMixtures, together
+from stemweave.training.text_data import Jamendo, PartedMixtures, SubMixtures, TextedFolders, TextedMixtures, together
 
 LEVELS = {"bass": 0.02, "drums": 0.04, "guitar": 0.08, "piano": 0.16}
 """Each stem is a constant, so that a mixture tells which it holds."""
@@ -87,6 +87,20 @@ def test_gains_and_signs_are_random_where_asked_for(cached: Path) -> None:
     assert (plain > 0).all()
     assert (moved < 0).any()
     assert len(moved[:, 0, 0].abs().unique()) == 8
+
+
+def test_parts_come_with_mixtures_as_the_other_data_draw_them(cached: Path) -> None:
+    inner = named(cached, batch_size=5, valid_crops=7, seed=4, plain=1.0)
+    data = PartedMixtures(inner)
+    assert (data.batch_size, data.valid_crops, data.seed, data.workers) == (5, 7, 4, 0)
+    assert [len(texts) for _, texts, *_ in data.val_dataloader()] == [5, 2]
+    for mixtures, texts, parts, said in taken(data, 4):
+        assert mixtures.shape == parts.shape == (5, 1, 512)
+        for mixture, text, part, names in zip(mixtures, texts, parts, said, strict=True):
+            whole = {stem for stem in LEVELS if stem.capitalize() in text}
+            held = {stem for stem in whole if stem.capitalize() in names}
+            torch.testing.assert_close(mixture, torch.full((1, 512), sum(map(LEVELS.get, whole))), atol=1e-3, rtol=0)
+            torch.testing.assert_close(part, torch.full((1, 512), sum(map(LEVELS.get, held))), atol=1e-3, rtol=0)
 
 
 def test_validation_is_of_the_other_split_and_always_the_same(cached: Path) -> None:

@@ -13,6 +13,7 @@ from stemweave.errors import ModelError, UsageError
 from stemweave.model import checkpoint
 from stemweave.model.config import ModelConfig
 from stemweave.model.texted import TextModel
+from stemweave.training import text_module
 from stemweave.training.callbacks import ExportAverage
 from stemweave.training.text_data import together
 from stemweave.training.text_module import TextTraining
@@ -69,8 +70,10 @@ class Asked:
     def __init__(self) -> None:
         self.calls: list[tuple[torch.Tensor, ...]] = []
         self.prompts: list[object] = []
+        self.parts: list[object] = []
 
-    def __call__(self, mixture, sigma, noise, prompt):  # type: ignore[no-untyped-def]
+    def __call__(self, mixture, sigma, noise, prompt, part):  # type: ignore[no-untyped-def]
+        self.parts.append(part)
         self.calls.append((mixture, sigma, noise))
         self.prompts.append(prompt)
         return torch.zeros(()), torch.zeros(())
@@ -122,6 +125,56 @@ def test_validation_tells_the_text_nothing_and_anothers_text(module: TextTrainin
     assert torch.equal(first, again), "the same noise every time"
     assert not torch.equal(first, later), "and another in another batch"
     assert all(torch.equal(noise, first) for _, _, noise in asked.calls[:9]), "so that what is told can be compared"
+
+
+def test_parts_teach_what_to_expect_of_some_of_what_sounds(module: TextTraining) -> None:
+    """The second surprise is of the part's power under what the part's text lets expect in the whole; the loss is the same."""
+    (mixture, texts), (part, _) = batch(3), batch(3)
+    part, sigma, noise = 0.3 * part.flip(0), torch.full((3,), 0.05), torch.zeros_like(mixture)
+    prompt = module.told(texts)
+    loss, whole = module.losses(mixture, sigma, noise, prompt)
+    same, both = module.losses(mixture, sigma, noise, prompt, (part, ["piano", "guitar", "drums"]))
+    net, known, level = module.model.net, module.model.precondition, sigma[:, None, None, None]
+    _, hidden, _ = net.estimate(known.scale(level) * mixture.unsqueeze(1), known.noise(sigma), prompt)
+    told = module.told(["piano", "guitar", "drums"])
+    expected = net.expected(hidden, told.tokens, told.mask)
+    wanted = net.surprise(expected, part.unsqueeze(1) / module.model.config.sigma_data).mean()
+    torch.testing.assert_close(both - whole, wanted)
+    assert torch.equal(loss, same)
+    assert module.losses(mixture, sigma, noise, prompt, (mixture, texts))[1] == pytest.approx(2 * whole.item(), rel=1e-5)
+
+
+def test_batches_with_parts_train_and_validate(module: TextTraining, asked: Asked) -> None:
+    mixture, texts = batch(3)
+    with_part = (mixture, texts, 0.5 * mixture, ["piano"] * 3)
+    module.training_step(with_part, 0)
+    module.validation_step(with_part, 0)
+    module.training_step((mixture, texts), 0)
+    *parts, none = asked.parts
+    assert none == ()
+    assert len(parts) == 10
+    assert all(part[0] is with_part[2] and part[1] == ["piano"] * 3 for part in parts)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_usual_spectra_are_measured_once_and_not_where_training_goes_on(
+    text_model: TextModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = []
+    monkeypatch.setattr(text_module, "start_from_spectra", lambda _, batches: measured.append(len(list(batches))))
+
+    def train(steps: int, **resumed: object) -> L.Trainer:
+        module = make_training(text_model.config, spectra=3)
+        trainer = L.Trainer(max_steps=steps, accelerator="cpu", limit_val_batches=0, **QUIET)  # type: ignore[arg-type]
+        data = L.LightningDataModule.from_datasets(Tones(), Tones(), batch_size=4)
+        data.train_dataloader = lambda: DataLoader(Tones(), 4, collate_fn=together)  # type: ignore[method-assign]
+        trainer.fit(module, datamodule=data, **resumed)  # type: ignore[arg-type]
+        return trainer
+
+    train(2).save_checkpoint(tmp_path / "two.ckpt")
+    assert measured == [3]
+    train(3, ckpt_path=tmp_path / "two.ckpt", weights_only=False)
+    assert measured == [3]
 
 
 def test_texts_that_cannot_be_read_stop_it(module: TextTraining) -> None:

@@ -1,4 +1,7 @@
-"""Sub-mixtures of a cache with a description of what sounds in them: a model of mixtures never hears one stem alone."""
+"""Sub-mixtures of a cache with a description of what sounds in them: a model of mixtures never hears one stem alone.
+
+`Parts` goes on with a smaller sub-mixture of each, of two stems or more as well.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from stemweave.data.crops import Spots, gains
 from stemweave.data.shards import ACTIVE, Cache
@@ -16,6 +20,15 @@ from stemweave.nets.prompts import label
 
 FEWEST = 2
 """Stems that sound in a mixture."""
+
+ABSENT = 0.5
+"""How often a stem that is not in a mixture is named with a part of it."""
+
+Places = NDArray[np.int64]
+"""Places of stems among those of the cache, ascending."""
+
+Parted = tuple[Tensor, int, str, Tensor, str]
+"""As `Texted`, and a part of the mixture with its text."""
 
 Describe = Callable[[str, Sequence[str], np.random.Generator], str]
 """(track id, the stems that sound, generator) to text."""
@@ -55,21 +68,60 @@ class Mixtures:
 
     def __call__(self, rng: np.random.Generator) -> Texted:
         """A mixture, its rate in Hz and its text."""
-        silence = f"none of {TRIES} windows of {self.length} samples has two stems that sound; check the cache"
-        return until(self._mixture, rng, silence)
+        chosen = self.chosen(rng)
+        return chosen.summed(chosen.stems), self.cache.rate, self.told(chosen.track, chosen.stems, rng)
 
-    def _mixture(self, rng: np.random.Generator) -> Texted | None:
+    def chosen(self, rng: np.random.Generator) -> "Chosen":
+        """Stems that sound together."""
+        silence = f"none of {TRIES} windows of {self.length} samples has two stems that sound; check the cache"
+        return until(self._chosen, rng, silence)
+
+    def told(self, track: str, stems: Places, rng: np.random.Generator) -> str:
+        """The description of these stems of a track."""
+        return self.describe(track, [self.cache.stems[stem] for stem in stems], rng)
+
+    def _chosen(self, rng: np.random.Generator) -> "Chosen | None":
         track, start = self.spots.at(rng.random())
         audio = self.cache.read(track, start, self.length) * gains(rng, len(self.cache.stems), self.gain_db, self.polarity)
         sounding = np.flatnonzero(np.square(audio).mean(axis=(1, 2)) >= ACTIVE**2)
-        if len(sounding) < FEWEST:
-            return None
-        chosen = subset(sounding, rng)
-        text = self.describe(self.cache.tracks[track].id, [self.cache.stems[stem] for stem in chosen], rng)
-        return torch.from_numpy(audio[chosen].sum(axis=0)), self.cache.rate, text
+        return None if len(sounding) < FEWEST else Chosen(self.cache.tracks[track].id, audio, subset(sounding, rng))
 
 
-def subset(items: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """All stems of a window of a track, (stems, channels, length), and which of them were chosen."""
+
+    track: str
+    audio: NDArray[np.float32]
+    stems: Places
+
+    def summed(self, stems: Places) -> Tensor:
+        """The sum of these stems, (channels, length)."""
+        return torch.from_numpy(self.audio[stems].sum(axis=0))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Draws a mixture and its text as ``mixtures`` does, and goes on with a part of it and the part's text.
+
+    The part is of two stems or more of the mixture, any choice as likely as in `Mixtures`. Its text also names, by their
+    labels, half of the cache's stems that are not in the mixture: they bring nothing.
+    """
+
+    mixtures: Mixtures
+
+    def __call__(self, rng: np.random.Generator) -> Parted:
+        """A mixture, its rate in Hz and its text, a part, its text."""
+        draw, cache = self.mixtures, self.mixtures.cache
+        whole = draw.chosen(rng)
+        part, text = subset(whole.stems, rng), draw.told(whole.track, whole.stems, rng)
+        others = np.setdiff1d(np.arange(len(cache.stems)), whole.stems)
+        absent = labels(whole.track, [cache.stems[stem] for stem in others if rng.random() < ABSENT], rng)
+        said = ", ".join(filter(None, (draw.told(whole.track, part, rng), absent)))
+        return whole.summed(whole.stems), cache.rate, text, whole.summed(part), said
+
+
+def subset(items: Places, rng: np.random.Generator) -> Places:
     """Two or more of the ``items`` (n,), in order: a size first, every one equally likely, then which."""
     size = int(rng.integers(FEWEST, len(items) + 1))
     return np.sort(rng.choice(items, size, replace=False))

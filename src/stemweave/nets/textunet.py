@@ -77,14 +77,17 @@ class TextUNet(nn.Module):
         """
         return self.estimate(x, sigma, prompt)[0]
 
-    def estimate(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor]:
-        """The same, and the log power expected of the clean signal, (batch, channels, frames, hop), in units of the data's."""
+    def estimate(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, what the trunk made of it (batch, frames, width), and the log power expected of the clean signal.
+
+        Shape of the last: (batch, channels, frames, hop), in units of the data's.
+        """
         samples, signal = x.shape[-1], self.lapped.cosines(self.padded(x.squeeze(1)))
         power = powers(signal)
         hidden, expected = self.heard(signal, power, sigma, prompt)
         own = F.pad(self.split(self.own(hidden)), (0, self.config.hop - self.config.coefficients))
         answer = self.lapped.inverse(own + self.gains(hidden, expected, power, sigma) * signal)
-        return answer[..., :samples].unsqueeze(1), expected
+        return answer[..., :samples].unsqueeze(1), hidden, expected
 
     def heard(self, signal: Tensor, power: Tensor, sigma: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor]:
         """What the trunk makes of a signal's coefficients and powers, and what it expects."""
@@ -95,18 +98,19 @@ class TextUNet(nn.Module):
         hidden = self.after(self.trunk(hidden, condition), condition, tokens, prompt.mask)
         return hidden, self.expected(hidden, tokens, prompt.mask)
 
-    def shares(self, mixture: Tensor, prompt: Prompt) -> Tensor:
-        """A mixture shared out in the ratio of the powers that each prompt lets expect in it; the parts sum to it.
+    def shares(self, mixture: Tensor, whole: Prompt, parts: Prompt) -> Tensor:
+        """A mixture shared out in the ratio of the powers that the prompts of its parts let expect; the parts sum to it.
 
-        Shape: mixture (batch, channels, samples), in units of the data's level; prompt (parts) → (batch, parts, channels,
-        samples).
+        Shape: mixture (batch, channels, samples), in units of the data's level; whole, which the trunk is told of (1); parts
+        (parts) → (batch, parts, channels, samples).
         """
-        batch, parts, samples = len(mixture), len(prompt), mixture.shape[-1]
+        batch, count, samples = len(mixture), len(parts), mixture.shape[-1]
         signal = self.lapped.cosines(self.padded(mixture))
-        level = mixture.new_full((batch * parts,), SEEN)
-        seen = (signal / math.hypot(1, SEEN)).repeat_interleave(parts, 0)
-        _, expected = self.heard(seen, powers(seen), level, prompt.tiled(batch))
-        masks = expected.unflatten(0, (batch, parts)).softmax(1)
+        seen = signal / math.hypot(1, SEEN)
+        hidden, _ = self.heard(seen, powers(seen), mixture.new_full((batch,), SEEN), whole.repeated(batch))
+        told = parts.tiled(batch)
+        expected = self.expected(hidden.repeat_interleave(count, 0), told.tokens.to(hidden.dtype), told.mask)
+        masks = expected.unflatten(0, (batch, count)).softmax(1)
         return self.lapped.inverse(masks * signal.unsqueeze(1))[..., :samples]
 
     def padded(self, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The usual spectra of sounds that were only ever heard together: least squares over mixtures of which is told what sounds."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ FAINT = 1e-4
 
 
 @torch.no_grad()
-def start_from_spectra(model: TextModel, batches: Iterable[tuple[Tensor, Sequence[str]]]) -> None:
+def start_from_spectra(model: TextModel, batches: Iterable[Sequence[Any]]) -> None:
     """Let the network begin with what is usual for each of the model's own stems, and for nothing said with their mean mixture.
 
     Powers add: the mean spectrum of a mixture is the sum of those of its sounds. Mixtures (batch, channels, samples) are told
@@ -25,7 +26,7 @@ def start_from_spectra(model: TextModel, batches: Iterable[tuple[Tensor, Sequenc
     if not isinstance(net, TextUNet):
         raise ModelError(f"{model.config.name}: its network expects no spectra: leave out `spectra`")
     told, heard = [], []
-    for mixtures, texts in batches:
+    for mixtures, texts, *_ in batches:
         told.append(torch.tensor([[float(label(stem).casefold() in text.casefold()) for stem in stems] for text in texts]))
         heard.append(spectra(net, mixtures / model.config.sigma_data))
     usual = least_powers(torch.cat(told), torch.cat(heard))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -10,13 +11,13 @@ from torch.utils.data import DataLoader
 
 from stemweave.data.descriptions import PHRASINGS, Descriptions, rendered
 from stemweave.data.jamendo import open_jamendo
-from stemweave.data.mixtures import Mixtures, labels
+from stemweave.data.mixtures import Mixtures, Parted, Parts, labels
 from stemweave.data.shards import Cache
 from stemweave.data.streams import Draw, Fixed, Stream, Texted
 from stemweave.data.texted import Windows, open_sounds, open_texted
 from stemweave.training.text_module import Batch
 
-Collate = Callable[[Sequence[Texted]], Batch]
+Collate = Callable[[Sequence[Any]], Batch]
 
 
 class TextedMixtures(L.LightningDataModule):
@@ -34,7 +35,7 @@ class TextedMixtures(L.LightningDataModule):
         self.batch_size, self.seed, self.valid_crops, self.workers = batch_size, seed, valid_crops, workers
         self.collate: Collate = together
 
-    def draws(self, split: str) -> Draw[Texted]:
+    def draws(self, split: str) -> Draw[Any]:
         """What is drawn from "train" or "validation"."""
         raise NotImplementedError
 
@@ -49,7 +50,7 @@ class TextedMixtures(L.LightningDataModule):
         """The same draws every time."""
         return self._loader(Fixed(self.draws("validation"), self.valid_crops, self.seed), 0)
 
-    def _loader(self, draws: Stream[Texted] | Fixed[Texted], workers: int) -> DataLoader:  # type: ignore[type-arg]
+    def _loader(self, draws: Stream[Any] | Fixed[Any], workers: int) -> DataLoader:  # type: ignore[type-arg]
         persistent = workers > 0
         return DataLoader(draws, self.batch_size, num_workers=workers, persistent_workers=persistent, collate_fn=self.collate)
 
@@ -87,11 +88,28 @@ class SubMixtures(TextedMixtures):
         self.folders = {"train": (train, train_songs), "validation": (valid, valid_songs)}
         self.plain, self.phrasings, self.length, self.gain_db, self.polarity = plain, phrasings, length, gain_db, polarity
 
-    def draws(self, split: str) -> Draw[Texted]:
+    def draws(self, split: str) -> Mixtures:
         """Sub-mixtures of that split."""
         folder, songs = self.folders[split]
         describe = Descriptions(rendered(songs), self.plain, self.phrasings) if songs else labels
         return Mixtures(Cache.open(Path(folder)), self.length, describe, self.gain_db, self.polarity)
+
+
+class PartedMixtures(TextedMixtures):
+    """Sub-mixtures, each with a part of it, so that expected spectra are learned of the smaller in the larger.
+
+    Args:
+        mixtures: the sub-mixtures, whose batch size, seed, validation and workers are this one's too.
+    """
+
+    def __init__(self, mixtures: SubMixtures) -> None:
+        super().__init__(mixtures.batch_size, mixtures.seed, mixtures.valid_crops, mixtures.workers)
+        self.mixtures = mixtures
+        self.collate = with_parts
+
+    def draws(self, split: str) -> Draw[Parted]:
+        """Sub-mixtures of that split with their parts."""
+        return Parts(self.mixtures.draws(split))
 
 
 class TextedFolders(TextedMixtures):
@@ -159,6 +177,12 @@ class Jamendo(TextedMixtures):
     def draws(self, split: str) -> Draw[Texted]:
         """Windows of that split's recordings."""
         return Windows(open_jamendo(self.folder, self.table, split), self.length, self.rate, self.channels)
+
+
+def with_parts(drawn: Sequence[Parted]) -> tuple[Tensor, list[str], Tensor, list[str]]:
+    """A batch of mixtures and their texts, and one of parts and theirs."""
+    mixtures, parts = [item[:3] for item in drawn], [(item[3], item[1], item[4]) for item in drawn]
+    return *together(mixtures), *together(parts)
 
 
 def together(drawn: Sequence[Texted]) -> tuple[Tensor, list[str]]:

@@ -21,8 +21,11 @@ from stemweave.training.spectra import start_from_spectra
 Said = Sequence[str] | Prepared
 """What sounds in each mixture of a batch: in words, or as it was heard already (`sound_data`)."""
 
-Batch = tuple[Tensor, Said]
-"""Mixtures (batch, channels, samples), and what sounds in each."""
+Part = tuple[()] | tuple[Tensor, Said]
+"""Perhaps a part of each mixture of a batch, and what sounds in that."""
+
+Batch = tuple[Tensor, Said] | tuple[Tensor, Said, Tensor, Said]
+"""Mixtures (batch, channels, samples), and what sounds in each; perhaps their parts."""
 
 
 class TextTraining(L.LightningModule):
@@ -31,7 +34,8 @@ class TextTraining(L.LightningModule):
     Args:
         config: the model to train.
         dropout: share of items that are told nothing, for guidance (2207.12598).
-        spectrum: weight of the network's expected spectra in the loss, for a `TextUNet`; 0 for other networks.
+        spectrum: weight of the network's expected spectra in the loss, for a `TextUNet`, of mixtures and of their parts where
+            the data have them; 0 for other networks.
         spectra: batches from which the usual spectrum of each of the model's own stems is measured before the first step, for a
             `TextUNet` that starts from nothing; 0 for none.
         noise: noise levels, matched to the sampler's range.
@@ -60,18 +64,18 @@ class TextTraining(L.LightningModule):
         if start_from is not None:
             load_weights(self.model, start_from)
 
-    def on_fit_start(self) -> None:
-        """Measure usual spectra, where asked for, unless training goes on."""
+    def on_train_start(self) -> None:
+        """Measure usual spectra, where asked for, unless training goes on: only here is the step of a checkpoint known."""
         if self.spectra and self.trainer.global_step == 0:
             batches = islice(self.trainer.datamodule.train_dataloader(), self.spectra)  # type: ignore[attr-defined]
             start_from_spectra(self.model, batches)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
         """One batch's loss."""
-        mixture, said = batch
+        mixture, said = batch[:2]
         prompt = self.model.conditioner.dropped(self.told(said), self.dropout)
         sigma = self.noise(torch.rand(len(mixture), device=self.device))
-        loss, surprise = self.losses(mixture, sigma, torch.randn_like(mixture), prompt)
+        loss, surprise = self.losses(mixture, sigma, torch.randn_like(mixture), prompt, batch[2:])
         self.log("train/surprise", surprise, batch_size=len(mixture))
         self.log("train/loss", loss, prog_bar=True, batch_size=len(mixture))
         self.log("train/rate", self.lr_schedulers().get_last_lr()[0], batch_size=len(mixture))  # type: ignore[union-attr]
@@ -86,30 +90,46 @@ class TextTraining(L.LightningModule):
         """The weighted denoising loss of one batch under these levels (batch,), noise (as mixture) and prompts (batch)."""
         return self.losses(mixture, sigma, noise, prompt)[0]
 
-    def losses(self, mixture: Tensor, sigma: Tensor, noise: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor]:
-        """That loss, and how far the network's expected spectra are from the mixtures'; 0 for one that expects none."""
+    def losses(self, mixture: Tensor, sigma: Tensor, noise: Tensor, prompt: Prompt, part: Part = ()) -> tuple[Tensor, Tensor]:
+        """That loss, and how far the network's expected spectra are from the mixtures' and from their parts'.
+
+        The latter is 0 for a network that expects none.
+        """
         clean, level, known = mixture.unsqueeze(1), sigma[:, None, None, None], self.model.precondition
         noised = clean + level * noise.unsqueeze(1)
         heard = (known.scale(level) * noised, known.noise(sigma), prompt)
         if isinstance(self.model.net, TextUNet):
-            answer, expected = self.model.net.estimate(*heard)
-            surprise = self.model.net.surprise(expected, clean / self.model.config.sigma_data).mean()
+            answer, hidden, expected = self.model.net.estimate(*heard)
+            surprise = self.surprise(expected, mixture)
+            if part:
+                smaller, told = part[0], self.told(part[1])
+                surprise = surprise + self.surprise(self.model.net.expected(hidden, told.tokens, told.mask), smaller)
         else:
             answer, surprise = self.model.net(*heard), noised.new_zeros(())
         denoised = known.denoised(noised, level, answer)
         return denoising_loss(denoised, clean, known.weight(sigma)[:, None]), surprise
 
+    def surprise(self, expected: Tensor, sound: Tensor) -> Tensor:
+        """How far expected spectra are from those of what sounds (batch, channels, samples)."""
+        net: TextUNet = self.model.net  # type: ignore[assignment]
+        return net.surprise(expected, sound.unsqueeze(1) / self.model.config.sigma_data).mean()
+
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Losses at fixed noise levels and fixed noise: told what sounds, told nothing, and told what sounds in another."""
-        mixture, said = batch
+        """Losses at fixed noise levels and fixed noise: told what sounds, told nothing, and told what sounds in another.
+
+        How far the spectra are that it expects, likewise.
+        """
+        mixture, said = batch[:2]
         noise = torch.randn(mixture.shape, generator=torch.Generator().manual_seed(index)).to(mixture)
         told = self.told(said)
         first, *others = told.split()
         prompts = {"told": told, "nothing": self.model.conditioner.null(len(mixture)), "another": joined([*others, first])}
         for name, prompt in prompts.items():
             for level in (0.02, 0.1, 0.5):
-                loss = self.loss(mixture, torch.full_like(mixture[:, 0, 0], level), noise, prompt)
+                sigma = torch.full_like(mixture[:, 0, 0], level)
+                loss, surprise = self.losses(mixture, sigma, noise, prompt, batch[2:])
                 self.log(f"valid/{name}-{level}", loss, batch_size=len(mixture))
+                self.log(f"valid/{name}-surprise-{level}", surprise, batch_size=len(mixture))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up and a linear cool-down at the end."""
