@@ -71,6 +71,13 @@ def test_sizes_are_equally_likely_and_so_is_every_choice():
     assert all(list(choice) == sorted(set(choice)) for choice in choices)
 
 
+@pytest.mark.parametrize("whole", [0.0, 0.6, 1.0])
+def test_all_that_sounds_is_summed_as_often_as_said(make, whole):
+    drawn = take(Mixtures(make((STEMS, STEMS)), 500, whole=whole), 400)
+    share = sum(text == ", ".join(map(str.capitalize, STEMS)) for *_, text in drawn) / 400
+    assert share == pytest.approx(whole + (1 - whole) / 3, abs=0.07)
+
+
 def test_what_sounds_is_judged_in_the_window_and_lone_stems_are_never_heard(make):
     cache = make((("bass", "drums"), ("piano",)), (("guitar",), ()))
     drawn = take(Mixtures(cache, 1000), 100)

@@ -12,7 +12,7 @@ from stemweave.errors import ModelError
 from stemweave.nets.lapped import powers
 from stemweave.nets.layers import CrossAttention
 from stemweave.nets.prompts import Prompt
-from stemweave.nets.textunet import TextUNet, TextUNetConfig
+from stemweave.nets.textunet import Heard, Sounds, TextUNet, TextUNetConfig
 
 TINY = TextUNetConfig(12, hop=32, coefficients=20, widths=(64, 64), blocks=(1, 1), condition=16, bands=8)
 
@@ -116,7 +116,8 @@ def test_every_parameter_and_the_prompt_have_a_gradient() -> None:
     """After one step that moves the parts that begin at zero."""
     torch.manual_seed(0)
     net = TextUNet(TINY)
-    for blank in (net.keep.weight, *(p for name, p in net.named_parameters() if "film.project" in name)):
+    films = [parameter for name, parameter in net.named_parameters() if "film.project" in name]
+    for blank in (net.keep.weight, net.sounds.usual.weight, *films):
         torch.nn.init.normal_(blank, std=0.1)
     prompt = told(2)
     tokens, pooled = prompt.tokens.requires_grad_(), prompt.pooled.requires_grad_()
@@ -146,19 +147,47 @@ def test_powers_of_a_prompts_sounds_add() -> None:
     """What is expected of two sounds is the sum of what is expected of each alone; padding brings nothing."""
     net = TextUNet(TINY).requires_grad_(False)
     torch.nn.init.normal_(net.sounds.answer.weight, std=0.3)
-    hidden, tokens = torch.randn(1, 5, TINY.widths[0]), told(1, 3).tokens
-    alone = [net.expected(hidden, tokens[:, n : n + 1], torch.ones(1, 1, dtype=torch.bool)).exp() for n in range(3)]
-    both = net.expected(hidden, tokens, torch.tensor([[True, True, False]]))
+    tokens, pooled, one = told(1, 3).tokens, told(1, 3).pooled, torch.ones(1, 1, dtype=torch.bool)
+    heard = Heard(torch.randn(1, 5, TINY.widths[0]), torch.randn(1, 1, 5, 32), torch.randn(1, 1, 5, 32))
+    alone = [net.expected(heard, Prompt(tokens[:, n : n + 1], one, pooled)).exp() for n in range(3)]
+    both = net.expected(heard, Prompt(tokens, torch.tensor([[True, True, False]]), pooled))
     torch.testing.assert_close(both.exp(), alone[0] + alone[1])
     assert (both.exp() < alone[0] + alone[1] + alone[2]).all()
+
+
+def test_a_sound_may_follow_what_is_heard(net: TextUNet) -> None:
+    """Its power is a_0 + a_1 ln(power here) + a_2 ln(power around): a_1 = 1 and a_2 = 0 return what was heard."""
+    bands, prompt = TINY.bands, told(1, 1)
+    for weight in (net.sounds.answer.weight, net.sounds.usual.weight, net.sounds.usual.bias):
+        weight.zero_()
+    heard = Heard(torch.randn(1, 5, TINY.widths[0]), torch.randn(1, 1, 5, 32), torch.randn(1, 1, 5, 32))
+    net.sounds.usual.bias[bands : 2 * bands] = 1.0
+    torch.testing.assert_close(net.expected(heard, prompt), heard.here @ torch.diag(net.spread.sum(0)))
+    net.sounds.usual.bias[bands : 2 * bands], net.sounds.usual.bias[2 * bands : 3 * bands] = 0.0, 1.0
+    torch.testing.assert_close(net.expected(heard, prompt), heard.near @ torch.diag(net.spread.sum(0)))
+
+
+def test_usual_answers_of_more_sounds_than_kinds_are_the_closest(net: TextUNet) -> None:
+    """Of few kinds, the best approximation of that rank; of enough, the answers themselves."""
+    generator = torch.Generator().manual_seed(0)
+    tokens, answers = torch.randn(5, 12, generator=generator), torch.randn(5, 3 * 8 + 20, generator=generator)
+    for kinds in (20, 2):
+        sounds = Sounds(TINY.widths[0], 12, answers.shape[1], kinds=kinds).requires_grad_(False)
+        torch.nn.init.zeros_(sounds.answer.weight)
+        sounds.expect(tokens, answers)
+        made = sounds(torch.zeros(1, 1, TINY.widths[0]), tokens[None])[0, :, 0]
+        if kinds == 20:
+            torch.testing.assert_close(made, answers, atol=1e-4, rtol=1e-4)
+    assert torch.linalg.matrix_rank(made - answers.mean(0), atol=1e-3) == 2
+    assert (made - answers).norm() < 0.95 * (answers - answers.mean(0)).norm()
 
 
 def test_shares_are_the_ratio_of_what_each_part_brings_to_what_the_whole_is(net: TextUNet) -> None:
     """One look at the mixture, told of the whole; a part's expected power over that of all is its share of each coefficient."""
     mixture, whole, parts = noised(2, 320)[:, 0], told(1, 4, seed=2), told(3, 2, seed=3)
     seen = mixture.unsqueeze(1) / math.hypot(1, 0.5)
-    _, hidden, _ = net.estimate(seen, torch.full((2,), 0.5), whole.repeated(2))
-    expected = [net.expected(hidden, one.tokens.expand(2, -1, -1), one.mask.expand(2, -1)).exp() for one in parts.split()]
+    _, heard = net.estimate(seen, torch.full((2,), 0.5), whole.repeated(2))
+    expected = [net.expected(heard, one.repeated(2)).exp() for one in parts.split()]
     shares = net.shares(mixture, whole, parts)
     assert shares.shape == (2, 3, 1, 320)
     for part, power in zip(shares.unbind(1), expected, strict=True):
@@ -172,8 +201,8 @@ def test_surprise_is_the_divergence_of_spectra() -> None:
     power = powers(net.lapped.cosines(clean.squeeze(1))).log()
     assert net.surprise(power, clean).item() == pytest.approx(0, abs=1e-2)
     assert net.surprise(power - 1.0, clean).item() == pytest.approx(math.e - 2, rel=1e-2)
-    *_, expected = net.estimate(noised(1, 320), torch.ones(1), told(1))
-    net.surprise(expected, clean).backward()
+    _, heard = net.estimate(noised(1, 320), torch.ones(1), told(1))
+    net.surprise(net.expected(heard, told(1)), clean).backward()
     assert net.sounds.kind.weight.grad is not None
     assert net.sounds.kind.weight.grad.abs().sum() > 0
 

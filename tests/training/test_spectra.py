@@ -5,6 +5,7 @@ import torch
 
 from stemweave.errors import ModelError
 from stemweave.model.texted import TextModel
+from stemweave.nets.textunet import Heard
 from stemweave.training.spectra import FAINT, least_powers, start_from_spectra
 
 PAIRS = ("Bass, Drums", "Drums, Guitar", "Bass, Guitar", "Bass, Drums, Guitar")
@@ -34,10 +35,11 @@ def test_a_sound_is_expected_as_it_was_among_others(text_model: TextModel) -> No
     torch.nn.init.zeros_(model.net.sounds.answer.weight)
     batches = [(torch.stack([coloured(model, text) for text in PAIRS]), PAIRS) for _ in range(40)]
     start_from_spectra(model, batches)
-    hidden, hop = torch.zeros(1, 1, model.net.config.widths[0]), model.net.config.hop
+    hop = model.net.config.hop
+    heard = Heard(torch.zeros(1, 1, model.net.config.widths[0]), torch.zeros(1, 1, 1, hop), torch.zeros(1, 1, 1, hop))
     with torch.no_grad():
         prompt = model.conditioner(model.conditioner.prepare(["bass", "guitar"]))
-        bass, guitar = (model.net.expected(hidden, each.tokens, each.mask)[0, 0, 0].exp() for each in prompt.split())
+        bass, guitar = (model.net.expected(heard, each)[0, 0, 0].exp() for each in prompt.split())
     assert bass[: hop // 8].mean().item() == pytest.approx(1, abs=0.3)
     assert guitar[-hop // 8 :].mean().item() == pytest.approx(1, abs=0.3)
     assert bass[-hop // 8 :].mean() < 0.1

@@ -43,9 +43,10 @@ def labels(_track: str, stems: Sequence[str], _rng: np.random.Generator) -> str:
 class Mixtures:
     """Draws the sum of two or more sounding stems of a random window, and its description.
 
-    Every start of every track is equally likely. Of the n stems that sound, k are summed: every k from 2 to n is
-    equally likely, and so is every choice of k. A stem sounds where its RMS over the window is at least -60 dBFS, after
-    its gain. Draws are (mixture float32 (channels, length), the cache's rate in Hz, text).
+    Every start of every track is equally likely. Of the n stems that sound all are summed, as often as ``whole`` says, or
+    k of them: every k from 2 to n is equally likely, and so is every choice of k. A stem sounds where its RMS over the
+    window is at least -60 dBFS, after its gain. Draws are (mixture float32 (channels, length), the cache's rate in Hz,
+    text).
 
     ``gain_db`` is the standard deviation of each stem's level in dB; ``polarity`` flips each stem's sign half of the
     time. Raises :class:`DataError` for a cache of fewer than two stems, and where no window has two that sound.
@@ -56,6 +57,7 @@ class Mixtures:
     describe: Describe = labels
     gain_db: float = 0.0
     polarity: bool = False
+    whole: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.cache.stems) < FEWEST:
@@ -84,7 +86,10 @@ class Mixtures:
         track, start = self.spots.at(rng.random())
         audio = self.cache.read(track, start, self.length) * gains(rng, len(self.cache.stems), self.gain_db, self.polarity)
         sounding = np.flatnonzero(np.square(audio).mean(axis=(1, 2)) >= ACTIVE**2)
-        return None if len(sounding) < FEWEST else Chosen(self.cache.tracks[track].id, audio, subset(sounding, rng))
+        if len(sounding) < FEWEST:
+            return None
+        stems = sounding if rng.random() < self.whole else subset(sounding, rng)
+        return Chosen(self.cache.tracks[track].id, audio, stems)
 
 
 @dataclass(frozen=True, eq=False)

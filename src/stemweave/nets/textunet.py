@@ -7,6 +7,7 @@ frequencies to expect of it, in every frame (`Sounds`).
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -64,7 +65,7 @@ class TextUNet(nn.Module):
         self.after = CrossAttention(width, config.condition, config.text)
         self.own = nn.Linear(width, channels * low)
         self.keep = nn.Linear(width, channels * (3 * bands + low))
-        self.sounds = Sounds(width, config.text, channels * (bands + low))
+        self.sounds = Sounds(width, config.text, channels * (3 * bands + low))
         nn.init.normal_(self.own.weight, std=0.02 / width**0.5)
         for blank in (self.own.bias, self.keep.weight, self.keep.bias):
             nn.init.zeros_(blank)
@@ -77,26 +78,22 @@ class TextUNet(nn.Module):
         """
         return self.estimate(x, sigma, prompt)[0]
 
-    def estimate(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, what the trunk made of it (batch, frames, width), and the log power expected of the clean signal.
-
-        Shape of the last: (batch, channels, frames, hop), in units of the data's.
-        """
+    def estimate(self, x: Tensor, sigma: Tensor, prompt: Prompt) -> tuple[Tensor, "Heard"]:
+        """The same, and what was heard on the way, of which `expected` is asked."""
         samples, signal = x.shape[-1], self.lapped.cosines(self.padded(x.squeeze(1)))
-        power = powers(signal)
-        hidden, expected = self.heard(signal, power, sigma, prompt)
-        own = F.pad(self.split(self.own(hidden)), (0, self.config.hop - self.config.coefficients))
-        answer = self.lapped.inverse(own + self.gains(hidden, expected, power, sigma) * signal)
-        return answer[..., :samples].unsqueeze(1), hidden, expected
+        heard = self.heard(signal, sigma, prompt)
+        own = F.pad(self.split(self.own(heard.hidden)), (0, self.config.hop - self.config.coefficients))
+        answer = self.lapped.inverse(own + self.gains(heard, self.expected(heard, prompt), sigma) * signal)
+        return answer[..., :samples].unsqueeze(1), heard
 
-    def heard(self, signal: Tensor, power: Tensor, sigma: Tensor, prompt: Prompt) -> tuple[Tensor, Tensor]:
-        """What the trunk makes of a signal's coefficients and powers, and what it expects."""
-        kind = self.enter.weight.dtype
+    def heard(self, signal: Tensor, sigma: Tensor, prompt: Prompt) -> "Heard":
+        """What the trunk makes of a signal's coefficients, (batch, channels, frames, hop)."""
+        kind, power = self.enter.weight.dtype, powers(signal)
         told, tokens = prompt.pooled.to(kind), prompt.tokens.to(kind)
         condition = self.noise(sigma[:, None], torch.zeros_like(sigma)) + self.told(told)
         hidden = self.before(self.enter(self.features(signal, power).to(kind)), condition, tokens, prompt.mask)
         hidden = self.after(self.trunk(hidden, condition), condition, tokens, prompt.mask)
-        return hidden, self.expected(hidden, tokens, prompt.mask)
+        return Heard(hidden, power.add(FLOOR).log(), around(power).add(FLOOR).log())
 
     def shares(self, mixture: Tensor, whole: Prompt, parts: Prompt) -> Tensor:
         """A mixture shared out in the ratio of the powers that the prompts of its parts let expect; the parts sum to it.
@@ -107,9 +104,8 @@ class TextUNet(nn.Module):
         batch, count, samples = len(mixture), len(parts), mixture.shape[-1]
         signal = self.lapped.cosines(self.padded(mixture))
         seen = signal / math.hypot(1, SEEN)
-        hidden, _ = self.heard(seen, powers(seen), mixture.new_full((batch,), SEEN), whole.repeated(batch))
-        told = parts.tiled(batch)
-        expected = self.expected(hidden.repeat_interleave(count, 0), told.tokens.to(hidden.dtype), told.mask)
+        heard = self.heard(seen, mixture.new_full((batch,), SEEN), whole.repeated(batch))
+        expected = self.expected(Heard(*(each.repeat_interleave(count, 0) for each in heard)), parts.tiled(batch))
         masks = expected.unflatten(0, (batch, count)).softmax(1)
         return self.lapped.inverse(masks * signal.unsqueeze(1))[..., :samples]
 
@@ -152,28 +148,43 @@ class TextUNet(nn.Module):
         """Shape: (batch, frames, channels * n) → (batch, channels, frames, n)."""
         return answer.float().unflatten(-1, (self.config.channels, -1)).transpose(1, 2)
 
-    def expected(self, hidden: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
-        """The log power that the prompt's sounds, whose powers add, bring to each frequency; (batch, channels, frames, hop)."""
-        each = self.sounds(hidden, tokens).float().unflatten(-1, (self.config.channels, -1)).permute(0, 1, 3, 2, 4)
-        power = self.wide(*each.split((self.config.bands, self.config.coefficients), -1))
-        return power.masked_fill(~mask[:, :, None, None, None], -math.inf).logsumexp(1)
+    def expected(self, heard: "Heard", prompt: Prompt) -> Tensor:
+        """The log power that a prompt's sounds, whose powers add, bring to each frequency of what was heard.
 
-    def gains(self, hidden: Tensor, expected: Tensor, power: Tensor, sigma: Tensor) -> Tensor:
+        Each sound's is a_0 + a_1 ln(power here) + a_2 ln(power around, in time), per band; the a_0 of lower frequencies one by
+        one. Shape: (batch, channels, frames, hop), in units of the data's.
+        """
+        bands, low = self.config.bands, self.config.coefficients
+        each = self.sounds(heard.hidden, prompt.tokens.to(heard.hidden.dtype)).float()
+        each = each.unflatten(-1, (self.config.channels, -1)).permute(0, 1, 3, 2, 4)
+        offset, here, near, fine = each.split((bands, bands, bands, low), -1)
+        power = self.wide(offset, fine)
+        power = power + (here @ self.spread) * heard.here.unsqueeze(1) + (near @ self.spread) * heard.near.unsqueeze(1)
+        return power.masked_fill(~prompt.mask[:, :, None, None, None], -math.inf).logsumexp(1)
+
+    def gains(self, heard: "Heard", expected: Tensor, sigma: Tensor) -> Tensor:
         """What F must add so that D keeps a share of each noised coefficient, as `StemUNet.gains`; lower ones one by one."""
         bands, low = self.config.bands, self.config.coefficients
-        offset, here, near, fine = self.split(self.keep(hidden)).split((bands, bands, bands, low), -1)
-        logit = expected + self.wide(offset, fine)
-        logit = logit + (here @ self.spread) * (power + FLOOR).log() + (near @ self.spread) * (around(power) + FLOOR).log()
+        offset, here, near, fine = self.split(self.keep(heard.hidden)).split((bands, bands, bands, low), -1)
+        logit = expected + self.wide(offset, fine) + (here @ self.spread) * heard.here + (near @ self.spread) * heard.near
         return keeping(logit, sigma[:, None, None, None])
 
     def answers(self, logs: Tensor) -> Tensor:
-        """What the network would have to answer for these log powers: their bands, nothing fine. Shape: (n, hop) → (n, all)."""
+        """What a sound would have to answer for these log powers: their bands, nothing fine. Shape: (n, hop) → (n, all)."""
         bands = (logs.exp() @ self.bands).log()
-        return F.pad(bands, (0, self.config.coefficients)).repeat(1, self.config.channels)
+        return F.pad(bands, (0, 2 * self.config.bands + self.config.coefficients)).repeat(1, self.config.channels)
 
     def wide(self, bands: Tensor, fine: Tensor) -> Tensor:
         """Values in bands, and for the lower frequencies one by one, at all frequencies."""
         return bands @ self.spread + F.pad(fine, (0, self.config.hop - self.config.coefficients))
+
+
+class Heard(NamedTuple):
+    """What the trunk made of a signal (batch, frames, width), its log powers here and around (batch, channels, frames, hop)."""
+
+    hidden: Tensor
+    here: Tensor
+    near: Tensor
 
 
 class Sounds(nn.Module):
@@ -183,9 +194,9 @@ class Sounds(nn.Module):
     others.
     """
 
-    def __init__(self, width: int, text: int, answers: int, inner: int = 40) -> None:
+    def __init__(self, width: int, text: int, answers: int, inner: int = 64, kinds: int = 20) -> None:
         super().__init__()
-        self.usual = nn.Linear(text, answers)
+        self.family, self.usual = nn.Linear(text, kinds, bias=False), nn.Linear(kinds, answers)
         self.place = nn.Linear(width, inner)
         self.kind = nn.Linear(text, inner, bias=False)
         self.answer = nn.Linear(inner, answers, bias=False)
@@ -196,13 +207,17 @@ class Sounds(nn.Module):
     def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Shape: hidden (batch, frames, width), tokens (batch, n, text) → (batch, n, frames, answers)."""
         here = F.gelu(self.place(hidden).unsqueeze(1) + self.kind(tokens).unsqueeze(2))
-        return self.usual(tokens).unsqueeze(2) + self.answer(here)
+        return self.usual(self.family(tokens)).unsqueeze(2) + self.answer(here)
 
     @torch.no_grad()
     def expect(self, tokens: Tensor, answers: Tensor) -> None:
         """Make these answers the usual ones of these sounds: least squares of least norm about their mean.
 
-        Shape: tokens (sounds, text), answers (sounds, answers).
+        Shape: tokens (sounds, text), answers (sounds, answers); of more sounds than `kinds`, what is closest.
         """
+        fitted = torch.linalg.pinv(tokens.double()) @ (answers - answers.mean(0)).double()
+        into, strength, out = torch.linalg.svd(fitted, full_matrices=False)
+        kinds = min(self.family.out_features, len(strength))
         self.usual.bias.copy_(answers.mean(0))
-        self.usual.weight.copy_((torch.linalg.pinv(tokens.double()) @ (answers - answers.mean(0)).double()).T)
+        for weight, factor in ((self.family.weight, into.T), (self.usual.weight.T, strength[:, None] * out)):
+            weight.zero_()[:kinds].copy_(factor[:kinds])

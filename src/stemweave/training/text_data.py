@@ -66,6 +66,7 @@ class SubMixtures(TextedMixtures):
         length: samples per crop.
         gain_db: standard deviation of a random gain per stem, dB.
         polarity: flip stems at random.
+        whole: share of draws that are the sum of all that sounds.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class SubMixtures(TextedMixtures):
         length: int = 65536,
         gain_db: float = 4.0,
         polarity: bool = True,
+        whole: float = 0.0,
         batch_size: int = 8,
         seed: int = 0,
         valid_crops: int = 64,
@@ -86,13 +88,14 @@ class SubMixtures(TextedMixtures):
     ) -> None:
         super().__init__(batch_size, seed, valid_crops, workers)
         self.folders = {"train": (train, train_songs), "validation": (valid, valid_songs)}
-        self.plain, self.phrasings, self.length, self.gain_db, self.polarity = plain, phrasings, length, gain_db, polarity
+        self.plain, self.phrasings, self.length = plain, phrasings, length
+        self.gain_db, self.polarity, self.whole = gain_db, polarity, whole
 
     def draws(self, split: str) -> Mixtures:
         """Sub-mixtures of that split."""
         folder, songs = self.folders[split]
         describe = Descriptions(rendered(songs), self.plain, self.phrasings) if songs else labels
-        return Mixtures(Cache.open(Path(folder)), self.length, describe, self.gain_db, self.polarity)
+        return Mixtures(Cache.open(Path(folder)), self.length, describe, self.gain_db, self.polarity, self.whole)
 
 
 class PartedMixtures(TextedMixtures):

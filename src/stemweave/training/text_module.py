@@ -97,15 +97,14 @@ class TextTraining(L.LightningModule):
         """
         clean, level, known = mixture.unsqueeze(1), sigma[:, None, None, None], self.model.precondition
         noised = clean + level * noise.unsqueeze(1)
-        heard = (known.scale(level) * noised, known.noise(sigma), prompt)
+        asked = (known.scale(level) * noised, known.noise(sigma), prompt)
         if isinstance(self.model.net, TextUNet):
-            answer, hidden, expected = self.model.net.estimate(*heard)
-            surprise = self.surprise(expected, mixture)
+            answer, heard = self.model.net.estimate(*asked)
+            surprise = self.surprise(self.model.net.expected(heard, prompt), mixture)
             if part:
-                smaller, told = part[0], self.told(part[1])
-                surprise = surprise + self.surprise(self.model.net.expected(hidden, told.tokens, told.mask), smaller)
+                surprise = surprise + self.surprise(self.model.net.expected(heard, self.told(part[1])), part[0])
         else:
-            answer, surprise = self.model.net(*heard), noised.new_zeros(())
+            answer, surprise = self.model.net(*asked), noised.new_zeros(())
         denoised = known.denoised(noised, level, answer)
         return denoising_loss(denoised, clean, known.weight(sigma)[:, None]), surprise
 
