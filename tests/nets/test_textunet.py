@@ -199,10 +199,15 @@ def test_surprise_is_the_divergence_of_spectra() -> None:
     """Itakura-Saito: 0 where the clean powers were expected, e^d − d − 1 where they are d louder; it teaches what to expect."""
     net, clean = TextUNet(TINY), 3 * noised(1, 320)
     power = powers(net.lapped.cosines(clean.squeeze(1))).log()
-    assert net.surprise(power, clean).item() == pytest.approx(0, abs=1e-2)
-    assert net.surprise(power - 1.0, clean).item() == pytest.approx(math.e - 2, rel=1e-2)
+    assert net.surprise(power, clean, power).item() == pytest.approx(0, abs=1e-2)
+    assert net.surprise(power - 1.0, clean, power).item() == pytest.approx(math.e - 2, rel=1e-2)
+    low, loud = power.clone(), torch.zeros_like(power)
+    low[..., :8] -= 1.0
+    loud[..., :8] = 2 * math.log(3)
+    assert net.surprise(low, clean, loud).item() == pytest.approx((math.e - 2) * 3 * 8 / (3 * 8 + 24), rel=1e-2)
     _, heard = net.estimate(noised(1, 320), torch.ones(1), told(1))
-    net.surprise(net.expected(heard, told(1)), clean).backward()
+    expected = net.expected(heard, told(1))
+    net.surprise(expected, clean, expected).backward()
     assert net.sounds.kind.weight.grad is not None
     assert net.sounds.kind.weight.grad.abs().sum() > 0
 

@@ -113,15 +113,18 @@ class TextUNet(nn.Module):
         """Followed by silence up to whole frames."""
         return F.pad(x, (0, -x.shape[-1] % self.config.hop))
 
-    def surprise(self, expected: Tensor, clean: Tensor) -> Tensor:
+    def surprise(self, expected: Tensor, clean: Tensor, loud: Tensor) -> Tensor:
         """How far an expected log power is from that of the clean signal (batch, 1, channels, samples), in units of the data's.
 
         Mean Itakura-Saito divergence over frames and frequencies, (batch,): the log-likelihood of Gaussian coefficients whose
-        variance is what was expected.
+        variance is what was expected. They count by the root of the power expected of all that sounds, whose logarithm `loud`
+        is: else the many faint ones rule. No weight depends on the clean signal, so what is best to expect stays the same.
         """
         signal = self.lapped.cosines(self.padded(clean.squeeze(1)))
         ratio = (powers(signal) + FLOOR).log() - torch.logaddexp(expected, expected.new_tensor(FLOOR).log())
-        return (ratio.clamp(max=8.0).exp() - ratio - 1).mean((1, 2, 3))
+        weight = (0.5 * loud.detach()).exp()
+        weight = weight / weight.mean((1, 2, 3), keepdim=True)
+        return (weight * (ratio.clamp(max=8.0).exp() - ratio - 1)).mean((1, 2, 3))
 
     def lower(self, dtype: torch.dtype) -> None:
         """Run the matrix products in `dtype`; the transforms and what they touch stay in float32."""

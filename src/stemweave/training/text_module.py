@@ -100,18 +100,19 @@ class TextTraining(L.LightningModule):
         asked = (known.scale(level) * noised, known.noise(sigma), prompt)
         if isinstance(self.model.net, TextUNet):
             answer, heard = self.model.net.estimate(*asked)
-            surprise = self.surprise(self.model.net.expected(heard, prompt), mixture)
+            whole = self.model.net.expected(heard, prompt)
+            surprise = self.surprise(whole, mixture, whole)
             if part:
-                surprise = surprise + self.surprise(self.model.net.expected(heard, self.told(part[1])), part[0])
+                surprise = surprise + self.surprise(self.model.net.expected(heard, self.told(part[1])), part[0], whole)
         else:
             answer, surprise = self.model.net(*asked), noised.new_zeros(())
         denoised = known.denoised(noised, level, answer)
         return denoising_loss(denoised, clean, known.weight(sigma)[:, None]), surprise
 
-    def surprise(self, expected: Tensor, sound: Tensor) -> Tensor:
-        """How far expected spectra are from those of what sounds (batch, channels, samples)."""
+    def surprise(self, expected: Tensor, sound: Tensor, loud: Tensor) -> Tensor:
+        """How far expected spectra are from those of what sounds (batch, channels, samples), where all of it is `loud`."""
         net: TextUNet = self.model.net  # type: ignore[assignment]
-        return net.surprise(expected, sound.unsqueeze(1) / self.model.config.sigma_data).mean()
+        return net.surprise(expected, sound.unsqueeze(1) / self.model.config.sigma_data, loud).mean()
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Losses at fixed noise levels and fixed noise: told what sounds, told nothing, and told what sounds in another.

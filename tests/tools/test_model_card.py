@@ -1,0 +1,62 @@
+"""Cards are written from configurations and reports of the very weights, and the embedded ones are up to date."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from stemweave.model.checkpoint import CARD, embedded, save
+from stemweave.model.model import Model
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+import model_card
+
+METRIC = {"value": 5.04, "low": 4.0, "high": 6.06, "n": 3, "status": "ok"}
+
+
+@pytest.fixture(name="folder")
+def make_folder(tiny_model: Model, tmp_path: Path) -> Path:
+    save(tiny_model, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def report(folder: Path, place: Path, split: str = "test-a", seconds: float = 60.0, **changed: object) -> None:
+    figures = {"si_sdri": dict.fromkeys(("bass", "mean"), METRIC)}
+    made = {
+        "report": "separation", "model": {"sha256": model_card.digest(folder)}, "data": {"splits": [split]}, "seconds": seconds,
+        "likelihood": "learned", "stems": ["bass"], "songs": 3, "rows": {"masked": {"metrics": figures}},
+    }  # fmt: skip
+    place.write_text(json.dumps(made | changed))
+
+
+def test_figures_are_those_of_these_weights_and_of_the_longest_report(folder: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    assert "Not measured yet." in model_card.card(folder, "Soon.", results)
+    report(folder, results / "short.json", seconds=6.0, songs=1)
+    report(folder, results / "long.json")
+    report(folder, results / "other.json", "test-b")
+    report(folder, results / "grid.json", "test-c", report="grid")
+    report(folder, results / "stranger.json", "test-d", model={"sha256": "0"})
+    text = model_card.card(folder, "Soon.", results)
+    assert text.count("| test-a, learned, masked | 5.0 [4.0, 6.1] | 5.0 [4.0, 6.1] |") == 1
+    assert "test-a: 3 songs, 1 minutes; test-b: 3 songs, 1 minutes; 95 %" in text
+    assert "test-c" not in text
+    assert "test-d" not in text
+    assert "Soon." in text
+
+
+def test_a_card_says_what_kind_of_model_it_is_of(tiny_model: Model, text_model: Model) -> None:
+    assert "2302.02257" in model_card.words(tiny_model.config)[0]
+    assert "2403.11706" in model_card.words(text_model.config)[0]
+
+
+@pytest.mark.parametrize("name", sorted(embedded()))
+def test_the_embedded_cards_are_what_the_tool_writes(name: str) -> None:
+    """Only the sentence on the hardware is not known to it."""
+    kept = (embedded()[name] / CARD).read_text()
+    hardware = re.search(rf"`recipes/{name}.yaml`, \d+ steps. (.*)\n", kept)
+    assert hardware
+    assert model_card.card(embedded()[name], hardware[1]) == kept

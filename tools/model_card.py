@@ -1,0 +1,131 @@
+"""A model's card: README.md of its folder, from its configuration and from the reports of its evaluation in docs/results.
+
+    python tools/model_card.py src/stemweave/model/pretrained/band --hardware "Two hours on two AVX2 CPU cores in float32."
+
+Figures are of reports of these very weights; none is typed by hand.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stemweave.model.checkpoint import CARD, WEIGHTS, build_model, digest, read_config
+from stemweave.model.config import ModelConfig, Sampling
+from stemweave.tasks.likelihoods import own_likelihood, own_sampling
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+ROWS = ("masked", "direct", "oracle")
+
+CARD_TEXT = """---
+library_name: stemweave
+license: {licence}
+pipeline_tag: audio-to-audio
+tags: [music, source-separation, diffusion, stems]
+---
+
+# {name}
+
+{what}
+{millions:.1f} million parameters, bfloat16 on disk.
+
+- **Trained on** {trained_on}.
+- **Recipe**: `recipes/{name}.yaml`, {steps} steps. {hardware}
+- **Licence**: {licence}. The songs were rendered with the FluidR3 fonts (MIT) and our own synthesis; no recordings.
+- **Defaults**: separation by {likelihood}, {separate}; generation {coupling}, {generate}.
+
+## Figures
+
+{figures}
+
+Songs of our own rendered band; not comparable with results on Slakh2100 or MUSDB18.
+
+## What it cannot do
+
+{limits}
+"""
+
+JOINT = (
+    """One diffusion model over {stems} at {rate} Hz, mono (arXiv 2302.02257, with learned conditioning).
+It separates songs into these stems, plays along to any of them, and invents all of them.""",
+    """It knows no vocals, strings, winds or other instruments: they end up in one of its stems. Real recordings sound unlike
+its training songs. What it invents and plays along is texture more than music yet: each stem's colour and pulses, no tunes.""",
+)
+TEXTED = (
+    """A diffusion model over mixtures at {rate} Hz, mono, that is told in words what sounds in them (arXiv 2403.11706). It
+has heard mixtures of two or more of {stems} only, never one alone. It takes songs apart by names, takes out
+one sound that is named, makes stems that are named and plays along.""",
+    """It reads the words of its vocabulary only (`config.json`, `reader`), and knows no vocals, strings or winds. It has never
+heard a stem alone: what it takes for a bass is what songs with a bass have in common. Stems taken apart are less clean than
+those of `band`, which was taught by stems. What it invents is texture more than music.""",
+)
+LATENT = (
+    """A diffusion model over the latents of {stems} at {rate} Hz, mono, and the codec of each (arXiv
+2409.06190). It plays along to any of its stems, and invents all of them.""",
+    """It knows no vocals, strings, winds or other instruments, and takes no songs apart. Everything it makes passes through
+its codec, whose own error is in docs/results.md.""",
+)
+
+
+def words(config: ModelConfig) -> tuple[str, str]:
+    """What a model of this kind is, and what it cannot do."""
+    return TEXTED if config.text else LATENT if config.codec else JOINT
+
+
+def figures(reports: list[dict[str, Any]]) -> Iterator[str]:
+    """One table of separations: data, likelihood and row against stems."""
+    if not reports:
+        yield "Not measured yet."
+        return
+    yield f"| active-only SI-SDRi, dB | {' | '.join(reports[0]['stems'])} | mean |"
+    yield "|---" * (len(reports[0]["stems"]) + 2) + "|"
+    for report in reports:
+        for row in (row for row in ROWS if row in report["rows"]):
+            cells = report["rows"][row]["metrics"]["si_sdri"].values()
+            names = f"{', '.join(report['data']['splits'])}, {report['likelihood']}, {row}"
+            yield f"| {names} | " + " | ".join(f"{c['value']:.1f} [{c['low']:.1f}, {c['high']:.1f}]" for c in cells) + " |"
+    yield ""
+    sizes = {", ".join(r["data"]["splits"]): f"{r['songs']} songs, {r['seconds'] / 60:.0f} minutes" for r in reports}
+    yield "; ".join(f"{name}: {size}" for name, size in sizes.items()) + "; 95 % intervals by song."
+
+
+def measured(weights: str, results: Path) -> list[dict[str, Any]]:
+    """The longest report on each set of songs and by each likelihood of separations by the weights with this SHA-256."""
+    found = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
+    ours = [one for one in found if one["report"] == "separation" and one.get("model", {}).get("sha256") == weights]
+    longest = {(*one["data"]["splits"], one["likelihood"]): one for one in sorted(ours, key=lambda one: one["seconds"])}
+    return [longest[place] for place in sorted(longest)]
+
+
+def shown(sampling: Sampling) -> str:
+    """A sampling in a few words."""
+    return f"{sampling.steps} × {sampling.solver}, σ {sampling.sigma_max:g} → {sampling.sigma_min:g}"
+
+
+def card(folder: Path, hardware: str, results: Path = RESULTS) -> str:
+    """README.md of a model folder."""
+    config = read_config(folder)
+    what, limits = words(config)
+    count = sum(parameter.numel() for parameter in build_model(config).parameters())
+    settings = config.settings
+    return CARD_TEXT.format(
+        name=config.name, what=what.format(stems=", ".join(config.stems), rate=config.rate), millions=count / 1e6,
+        trained_on=config.trained_on or "what its recipe says", steps=config.steps_trained, hardware=hardware, limits=limits,
+        licence=config.licence or "not stated", likelihood=settings.likelihood, coupling=settings.coupling,
+        separate=shown(own_sampling(settings, own_likelihood(settings))), generate=shown(settings.generate),
+        figures="\n".join(figures(measured(digest(folder), results) if (folder / WEIGHTS).exists() else [])),
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Write one model's card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--hardware", default="", help="what it was trained on, and how long, as one sentence")
+    asked = parser.parse_args()
+    (asked.folder / CARD).write_text(card(asked.folder, asked.hardware))
+
+
+if __name__ == "__main__":
+    main()
