@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Separator, extractor and ensemble on test songs (2403.11706 table 2), beside the learned and the Dirac separation of `band`.
+# Separator, extractor and ensemble on test songs (2403.11706 table 2), beside expected spectra alone, where the walks begin, and
+# the learned and the Dirac separation of `band`; what is found of prompts whose instruments are not there.
 # Anchor, guidance and which stems are extracted are chosen on validation songs and frozen in a copy of the model; whatever that
 # choice gives on test songs is reported.
 source "$(dirname "$0")/gmsdi.sh"
@@ -8,7 +9,7 @@ chosen="$work/models/$name-chosen"
 "$python" tools/freeze_ensemble.py "$out/$name-grid.json" -n "$model" -o "$chosen"
 songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
 few=$(or_quick "" "--steps 4")
-for rule in dirac extractor ensemble; do
+for rule in expected dirac extractor ensemble; do
   figure "$name-$rule" separation -n "$chosen" "${from[@]}" --likelihood "$rule" --protocol active,msdm --rows direct,masked,oracle $few
 done
 for rule in learned dirac; do
@@ -24,3 +25,5 @@ for row in direct masked; do
     figure "$name-$rule-over-separator-$row" compare "$out/$name-dirac.json" "$out/$name-$rule.json" --row "$row"
   done
 done
+songs test-a "$(or_quick 20 3)" "$(or_quick 60 14)"
+figure "$name-absent" extraction -n "$chosen" "${from[@]}" --absent $few

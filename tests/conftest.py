@@ -18,6 +18,7 @@ from stemweave.model.codec import CodecConfig
 from stemweave.model.config import ModelConfig, Prompting, Sampling, Settings, TextConfig
 from stemweave.model.model import Model
 from stemweave.model.texted import TextModel
+from stemweave.nets.dit import LatentTransformerConfig
 from stemweave.nets.sourcevae import SourceVAE, SourceVAEConfig
 from stemweave.nets.text import Words
 from stemweave.nets.textunet import TextUNetConfig
@@ -86,6 +87,17 @@ LATENT = ModelConfig(
 )
 """A model over latents of that codec; its window is 64 frames."""
 
+TOKENS = dataclasses.replace(
+    LATENT,
+    name="tokens",
+    net=LatentTransformerConfig(4, 3, width=32, depth=2, heads=2, condition=8),
+    sigma_data=1.0,
+    levels=TINY.levels,
+    mixture_level=0.1,
+    settings=dataclasses.replace(SETTINGS, likelihood="dirac"),
+)
+"""A model over the same latents that hears given stems itself, as the embedded one is."""
+
 TEXTED = ModelConfig(
     name="texted",
     stems=TINY.stems,
@@ -129,6 +141,24 @@ def latent_model() -> Model:
     """An untrained model over an untrained codec's latents."""
     torch.manual_seed(0)
     return Model(LATENT).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def token_model() -> Model:
+    """An untrained transformer over an untrained codec's latents; its answers are neither silent nor good."""
+    torch.manual_seed(0)
+    model = Model(TOKENS)
+    for parameter in model.net.parameters():
+        parameter.data.add_(0.15 * torch.randn_like(parameter))
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def token_folder(token_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny transformer and its codec on disk."""
+    folder = tmp_path_factory.mktemp("models") / "tokens"
+    save(token_model, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,16 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 BEGIN, END = "<!-- figures: written by tools/readme_figures.py -->", "<!-- end of figures -->"
 
+TOLD = {
+    "expected": "`gmsdi-band`, expected spectra",
+    "dirac": "`gmsdi-band`, separator",
+    "extractor": "`gmsdi-band`, extractor",
+    "ensemble": "`gmsdi-band`, ensemble",
+    "beside-band-learned": "`band`, learned",
+    "beside-band-dirac": "`band`, Dirac",
+}
+"""The rules that runs/gmsdi_separation.sh compares, by the names of its reports."""
+
 Report = dict[str, Any]
 
 
@@ -81,6 +91,22 @@ def contexts() -> Iterator[str]:
                 yield f"| {given} | {measure} | {own} | {swapped} | {better} | {verdict['p']:.2g} |"
 
 
+def told() -> Iterator[str]:
+    """A model of text taking songs apart, beside `band`; what it finds of sounds that are not there."""
+    found = {name: made for name in TOLD if (made := report(f"gmsdi-band-{name}"))}
+    if not found:
+        yield "Not measured yet."
+        return
+    first = next(iter(found.values()))
+    yield f"| active-only SI-SDRi, dB, masked | {' | '.join(first['stems'])} | mean |"
+    yield "|---|" + "---|" * (len(first["stems"]) + 1)
+    for name, made in found.items():
+        yield f"| {TOLD[name]} | {' | '.join(map(cell, made['rows']['masked']['metrics']['si_sdri'].values()))} |"
+    yield ""
+    splits = ", ".join(first["data"]["splits"])
+    yield f"{splits}: {first['songs']} songs, {first['seconds'] / 60:.0f} minutes; 95 % intervals by song."
+
+
 def speed() -> Iterator[str]:
     """Time and memory of `separate`, and of making music."""
     found = report("speed")
@@ -104,6 +130,7 @@ def readme_block() -> str:
     parts = [
         "**Separation**, `runs/separation.sh`:", "", *separations(), "",
         "**The same network through the paper's rules**, `runs/likelihoods.sh`:", "", *rules(), "",
+        "**Songs taken apart by names**, by a model that never heard a stem alone, `runs/gmsdi_separation.sh`:", "", *told(), "",
         "**Accompaniment hears its context**, `runs/accompaniment.sh`:", "", *contexts(), "",
         "**Speed and memory**, `runs/speed.sh`:", "", *speed(),
     ]  # fmt: skip

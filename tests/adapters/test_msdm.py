@@ -29,7 +29,8 @@ def make_single(small_unet):
 def test_the_recipe_is_the_published_one():
     for config in (MSDM, ISDM):
         assert (config.stems, config.rate, config.window) == (("bass", "drums", "guitar", "piano"), 22050, 262_144)
-        assert (config.sigma_data, config.channels, config.conditioned, config.mixture_level) == (0.2, 1, False, 0)
+        assert (config.sigma_data, config.channels, config.mixture_level) == (0.2, 1, 0)
+        assert (config.hears_stems, config.hears_mixtures) == (False, False)
         assert ModelConfig.from_json(config.to_json()) == config
         assert config.window % config.net.grain == 0
         settings = config.settings

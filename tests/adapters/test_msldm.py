@@ -37,7 +37,8 @@ def make_codec(publish_codec, tmp_path):
 def test_the_recipe_is_the_published_one():
     for config in (MSLDM, MSLDM_LARGE):
         assert (config.stems, config.rate, config.window) == (("bass", "drums", "guitar", "piano"), 22050, 327_672)
-        assert (config.sigma_data, config.mixture_level, config.width, config.conditioned) == (0.4, 0, 80, False)
+        assert (config.sigma_data, config.mixture_level, config.width) == (0.4, 0, 80)
+        assert (config.hears_stems, config.hears_mixtures) == (False, False)
         assert (config.frames(config.window), config.frames(config.window + 1)) == (1024, 1025)
         assert config.frames(config.window) % config.net.grain == 0
         assert ModelConfig.from_json(config.to_json()) == config

@@ -60,7 +60,7 @@ def test_a_trained_codec_beside_them(run, latent_model, tmp_path):
 
 
 def test_refuses_what_is_no_trained_codec(run, tiny_folder, tmp_path):
-    with pytest.raises(ModelError, match="is a model, expected a codec alone"):
+    with pytest.raises(ModelError, match="is a model of sound itself, expected a codec"):
         run("--codec", tiny_folder)
     with pytest.raises(ModelError, match="unknown model"):
         run("--codec", tmp_path / "none")

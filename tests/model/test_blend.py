@@ -99,7 +99,7 @@ def test_sound_is_made_long_enough_for_all(tiny_model: Model, paper_model: Model
     assert isinstance(net, UNet1dConfig)
     paper = Model(dataclasses.replace(tiny_model.config, net=net, name="paper"))
     for blend in (Blend(tiny_model, paper), Blend(paper, tiny_model)):
-        assert (blend.config.shortest, blend.config.conditioned) == (4096, False)
+        assert (blend.config.shortest, blend.config.hears_stems, blend.config.hears_mixtures) == (4096, False, False)
 
 
 def test_none_hears_more_at_once_than_it_can(make: Make) -> None:

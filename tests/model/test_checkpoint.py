@@ -180,6 +180,8 @@ def test_a_model_holds_its_codec(latent_model: Model, codec_folder: Path, tmp_pa
     assert all(torch.equal(value, back.state_dict()[name]) for name, value in latent_model.state_dict().items())
     tensors, alone = load_file(tmp_path / "model" / checkpoint.WEIGHTS), load_file(codec_folder / checkpoint.WEIGHTS)
     assert {name.removeprefix("codec.") for name in tensors if name.startswith("codec.")} == alone.keys()
+    within = checkpoint.load_codec(tmp_path / "model")
+    assert within.digest() == checkpoint.load_codec(codec_folder).digest()
     assert "piano as latents of tiny-codec at 22050 Hz" in (tmp_path / "model" / checkpoint.CARD).read_text()
 
 
@@ -187,7 +189,7 @@ def test_a_codec_is_no_model_and_a_model_no_codec(codec_folder: Path, copy: Path
     with pytest.raises(ModelError, match="codec is a codec alone, expected a model") as caught:
         load(codec_folder)
     assert "\n" not in str(caught.value)
-    with pytest.raises(ModelError, match="copy is a model, expected a codec alone"):
+    with pytest.raises(ModelError, match="copy is a model of sound itself, expected a codec, or a model that has one"):
         checkpoint.load_codec(copy)
 
 

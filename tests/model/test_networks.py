@@ -13,6 +13,7 @@ from stemweave.model.model import Model
 from stemweave.model.networks import Conditioned, Unconditioned
 from stemweave.model.precision import place
 from stemweave.model.texted import TextModel
+from stemweave.nets.dit import LatentTransformerConfig
 from stemweave.nets.prompts import Prompt
 from stemweave.nets.textunet import TextUNetConfig
 from stemweave.nets.unet import UNetConfig
@@ -53,7 +54,7 @@ def test_what_it_never_learned_to_hear_is_refused(paper_model: Model) -> None:
         paper_model.mixed(x.sum(1))
     with pytest.raises(ModelError, match="paper never heard given stems; use the method replacement"):
         paper_model.given(x, torch.tensor([True, False, False, False]))
-    assert not paper_model.config.conditioned
+    assert (paper_model.config.hears_stems, paper_model.config.hears_mixtures) == (False, False)
 
 
 @pytest.mark.parametrize("inputs", [1, 3, 5])
@@ -66,8 +67,52 @@ def test_a_network_of_another_size_is_refused(paper_model: Model, inputs: int) -
 def test_a_stem_unet_of_another_size_is_refused(tiny_model: Model) -> None:
     config = tiny_model.config
     assert isinstance(config.net, UNetConfig)
-    with pytest.raises(ModelError, match="takes 3 signals, expected 4"):
+    with pytest.raises(ModelError, match="takes 3 x 1 signals, expected 4 x 1 for bass, drums, guitar, piano"):
         Model(dataclasses.replace(config, net=dataclasses.replace(config.net, stems=3)))
+
+
+@pytest.mark.parametrize(("stems", "latents"), [(3, 3), (4, 1), (4, 5), (2, 6), (12, 1)])
+def test_a_transformer_of_another_size_is_refused(token_model: Model, stems: int, latents: int) -> None:
+    """Also where the product of the two is right."""
+    config = token_model.config
+    assert isinstance(config.net, LatentTransformerConfig)
+    message = rf"tokens: .* takes {stems} x {latents} signals, expected 4 x 3 for bass, .* 3 latents of codec tiny-codec each"
+    with pytest.raises(ModelError, match=message):
+        Model(dataclasses.replace(config, net=dataclasses.replace(config.net, stems=stems, latents=latents)))
+
+
+def test_a_transformer_hears_given_stems_and_no_mixture(token_model: Model) -> None:
+    """D = c_skip·x + c_out·F, where a given stem's level is 0 and its answer itself; the others' answers depend on it."""
+    config, x = token_model.config, 0.3 * torch.randn(2, 4, 3, 20, generator=torch.Generator().manual_seed(1))
+    assert (config.hears_stems, config.hears_mixtures, config.shortest) == (True, False, 1)
+    known, mask = x.flip(-1), torch.tensor([True, False, True, False])
+    answer = token_model.given(known, mask)(x, SIGMA)
+    assert torch.equal(answer[:, mask], known[:, mask])
+    level = 0.3 * (~mask)[None, :].expand(2, -1)
+    heard = torch.where(mask[:, None, None], known, x) / (1 + level[..., None, None] ** 2).sqrt()
+    said = token_model.net(heard, level, x[:, 0], x[:, 0, 0, 0])[:, ~mask]
+    torch.testing.assert_close(answer[:, ~mask], x[:, ~mask] / 1.09 + 0.3 / 1.09**0.5 * said)
+    assert not torch.allclose(answer[:, ~mask], token_model.given(x, mask)(x, SIGMA)[:, ~mask], atol=1e-3)
+    with pytest.raises(ModelError, match="tokens never heard a mixture; use the likelihood dirac"):
+        token_model.mixed(x.sum(1))
+
+
+def test_independent_transformers_hear_nothing_of_each_other(token_model: Model) -> None:
+    config = token_model.config
+    assert isinstance(config.net, LatentTransformerConfig)
+    torch.manual_seed(2)
+    model = Model(dataclasses.replace(config, joint=False, net=dataclasses.replace(config.net, stems=1)))
+    for parameter in model.net.parameters():
+        parameter.data.add_(0.15 * torch.randn_like(parameter))
+    assert (model.config.hears_stems, model.config.hears_mixtures) == (False, False)
+    x = torch.randn(2, 4, 3, 20)
+    changed = x.clone()
+    changed[:, 2] += 1
+    before, after = (model.prior()(x, SIGMA).detach() for x in (x, changed))
+    assert torch.equal(before[:, [0, 1, 3]], after[:, [0, 1, 3]])
+    assert not torch.allclose(before[:, 2], after[:, 2])
+    with pytest.raises(ModelError, match="never heard given stems"):
+        model.given(x, torch.tensor([True, False, False, False]))
 
 
 def test_it_survives_the_disk_in_full_precision(paper_model: Model, tmp_path) -> None:
@@ -77,11 +122,23 @@ def test_it_survives_the_disk_in_full_precision(paper_model: Model, tmp_path) ->
     assert torch.equal(again.prior()(noised(), SIGMA), paper_model.prior()(noised(), SIGMA))
 
 
-def test_either_kind_of_network_survives_json(paper_model: Model, tiny_model: Model) -> None:
-    for config in (paper_model.config, tiny_model.config):
+def test_any_kind_of_network_survives_json(paper_model: Model, tiny_model: Model, token_model: Model) -> None:
+    for config in (paper_model.config, tiny_model.config, token_model.config):
         assert ModelConfig.from_json(config.to_json()) == config
     with pytest.raises(ModelError, match="unknown keys \\['colour'\\]"):
         ModelConfig.from_json(tiny_model.config.to_json().replace('"hop"', '"colour"'))
+
+
+def test_lower_precision_of_a_transformer_leaves_its_codec_as_it_is(token_model: Model) -> None:
+    model = Model(token_model.config).eval().requires_grad_(False)
+    model.load_state_dict(token_model.state_dict())
+    place(model, torch.device("cpu"), torch.bfloat16)
+    assert model.net.blocks[0].widen.weight.dtype == torch.bfloat16
+    assert {parameter.dtype for parameter in model.codec.parameters()} == {torch.float32}
+    x = torch.randn(2, 4, 3, 20)
+    wanted, got = token_model.prior()(x, SIGMA), model.prior()(x, SIGMA)
+    assert got.dtype == torch.float32
+    assert 0 < (got - wanted).norm() / wanted.norm() < 0.02
 
 
 def test_lower_precision_stays_close(paper_model: Model) -> None:
@@ -122,7 +179,7 @@ def test_the_published_formulas_of_one_signal_and_a_prompt(told_model: TextModel
 
 def test_a_text_model_of_the_published_kind_is_used_like_any(told_model: TextModel, tmp_path) -> None:
     config, x = told_model.config, noised()
-    assert not config.conditioned
+    assert (config.hears_stems, config.hears_mixtures) == (False, False)
     assert config.shortest == config.window == 1536
     told = told_model.told({"low": "bass", "high": "piano", "beat": "drums", "lead": "lead guitar"})
     estimate = told.prior()(x, SIGMA)
@@ -160,9 +217,12 @@ def test_a_network_that_does_not_fit_its_text_is_refused(told_model: TextModel, 
         TextModel(dataclasses.replace(told_model.config, net=dataclasses.replace(told_model.config.net, **change)))
 
 
-def test_text_and_networks_without_it_do_not_go_together(told_model: TextModel, text_model: TextModel, tiny_model) -> None:
-    with pytest.raises(ModelError, match="a model with text needs a network with text, got UNetConfig"):
-        TextModel(dataclasses.replace(told_model.config, net=tiny_model.config.net))
+def test_text_and_networks_without_it_do_not_go_together(
+    told_model: TextModel, text_model: TextModel, tiny_model: Model, token_model: Model
+) -> None:
+    for other in (tiny_model.config.net, token_model.config.net):
+        with pytest.raises(ModelError, match=f"a model with text needs a network with text, got {type(other).__name__}"):
+            TextModel(dataclasses.replace(told_model.config, net=other))
     for config in (told_model.config, text_model.config):
         with pytest.raises(ModelError, match="told in words what sounds, but the model has no text"):
             Model(dataclasses.replace(config, text=None))

@@ -204,7 +204,8 @@ def test_prompts_are_read_once_in_a_walk(text_model: TextModel, guidance: Guidan
 
 
 def test_it_hears_no_given_stems_and_no_mixture(text_model: TextModel) -> None:
-    assert not text_model.config.conditioned
+    assert not text_model.config.hears_stems
+    assert not text_model.config.hears_mixtures
     with pytest.raises(ModelError, match="never heard a mixture; use the likelihood dirac"):
         text_model.mixed(torch.zeros(1, 1, 512))
     with pytest.raises(ModelError, match="never heard given stems"):

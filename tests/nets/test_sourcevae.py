@@ -1,5 +1,6 @@
 """The codec: the published network's numbers, every length kept, and what it is made of."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,9 +8,14 @@ import torch
 
 from stemweave.adapters.names import expected, ours, source_vae
 from stemweave.errors import ModelError
-from stemweave.nets.sourcevae import Residual, Snake, SourceVAE, SourceVAEConfig
+from stemweave.nets.lapped import Lapped
+from stemweave.nets.sourcevae import LEVEL, LOG_VARIANCE, Residual, Snake, SourceVAE, SourceVAEConfig, initialise
 
 TINY = SourceVAEConfig(latent=3, encoder_width=4, decoder_width=8, strides=(2, 5))
+
+
+PATCHED = SourceVAEConfig(latent=3, encoder_width=4, decoder_width=8, strides=(4,), patch=16, dilations=(1, 3))
+"""Begins and ends with lapped frames; 64 samples to a frame, of which the last frame loses a patch."""
 
 
 @pytest.fixture(name="tiny")
@@ -94,6 +100,79 @@ def test_other_strides_keep_lengths_too(strides: tuple[int, ...]) -> None:
         assert net.decode(z, samples).shape == (1, 2, samples)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("channels", [1, 2])
+def test_patches_keep_every_length(channels: int) -> None:
+    net = SourceVAE(dataclasses.replace(PATCHED, channels=channels))
+    assert (net.config.hop, net.config.lost) == (64, 16)
+    for samples in (*range(1, 140), 640 - 16, 640 - 15):
+        z = net.encode(torch.zeros(2, channels, samples))
+        assert z.shape == (2, 3, math.ceil((samples + 16) / 64))
+        assert net.decode(z, samples).shape == (2, channels, samples)
+
+
+@torch.no_grad()
+def test_lengths_of_a_small_codec_around_its_hop() -> None:
+    net = SourceVAE(SourceVAEConfig(latent=2, encoder_width=2, decoder_width=4, strides=(8,), patch=128))
+    assert (net.config.hop, net.frames(128 * 1024 - 128), net.frames(128 * 1024)) == (1024, 128, 129)
+    for edge in (1, 128, 896, 1024, 2048, 4096):
+        for samples in (max(edge - 1, 1), edge, edge + 1):
+            z = net.encode(torch.zeros(1, 1, samples))
+            assert z.shape == (1, 2, net.frames(samples))
+            assert net.decode(z, samples).shape == (1, 1, samples)
+
+
+@torch.no_grad()
+def test_patches_of_odd_strides_keep_lengths_too() -> None:
+    net = SourceVAE(dataclasses.replace(PATCHED, strides=(3, 5), decoder_width=8))
+    for samples in (1, 15, 16, 17, net.config.hop - 1, net.config.hop, net.config.hop + 1, 700):
+        z = net.encode(torch.zeros(1, 1, samples))
+        assert z.shape[-1] == net.frames(samples)
+        assert net.decode(z, samples).shape == (1, 1, samples)
+
+
+def test_patches_are_lapped_frames_that_keep_the_sound() -> None:
+    net, sound = SourceVAE(dataclasses.replace(PATCHED, channels=2)), torch.randn(3, 2, 5 * 64 - 16)
+    frames = net.apart(sound)
+    assert frames.shape == (3, 2 * 16, 5 * 4)
+    torch.testing.assert_close(frames[:, 16:], Lapped(16).cosines(sound[:, 1]).mT, atol=1e-5, rtol=0)
+    torch.testing.assert_close(frames.square().sum(), sound.square().sum())
+    torch.testing.assert_close(net.together(frames), sound, atol=1e-5, rtol=0)
+
+
+def test_without_patches_the_network_works_on_the_sound_itself(tiny: SourceVAE) -> None:
+    sound = torch.randn(2, 1, 48)
+    assert tiny.apart(sound) is sound
+    assert tiny.together(sound) is sound
+
+
+def test_padding_of_patches_is_silence_at_the_end() -> None:
+    torch.manual_seed(0)
+    net, sound = SourceVAE(PATCHED), torch.randn(2, 1, 100)
+    z = net.encode(sound)
+    torch.testing.assert_close(z, net.encode(torch.cat((sound, torch.zeros(2, 1, 12)), -1)), rtol=0, atol=0)
+    torch.testing.assert_close(net.decode(z, 100), net.decode(z, 112)[..., :100], rtol=0, atol=0)
+
+
+def test_dilations_are_of_the_residuals() -> None:
+    net = SourceVAE(PATCHED)
+    found = [layer[1].dilation for layer in net.modules() if isinstance(layer, Residual)]
+    assert found == [(1,), (3,)] * 2
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("config", [PATCHED, SourceVAEConfig(1, 8, 16, 64, (2, 4)), SourceVAEConfig(2, 8, 8, 32, (3, 2), 4)])
+def test_training_starts_from_levels_as_they_are_meant(config: SourceVAEConfig) -> None:
+    torch.manual_seed(0)
+    net = SourceVAE(config)
+    initialise(net)
+    mean, logvar = net.distribution(LEVEL * torch.randn(4, config.channels, 3000))
+    made = net.decode(torch.randn(4, config.latent, 50), 40 * config.hop)
+    assert 0.3 < mean[..., 4:-4].std() < 3
+    assert abs(logvar[..., 4:-4].mean() - LOG_VARIANCE) < 2
+    assert 0.3 < made[..., config.hop * 4 : -config.hop * 4].std() / LEVEL < 3
+
+
 def test_mean_and_variance(tiny: SourceVAE) -> None:
     sound = torch.randn(2, 1, 48)
     mean, logvar = tiny.distribution(sound)
@@ -126,11 +205,14 @@ def test_a_residual_adds_to_what_came() -> None:
     torch.testing.assert_close(residual(x), x, rtol=0, atol=0)
 
 
-def test_gradients_reach_every_weight(tiny: SourceVAE) -> None:
-    sound = torch.randn(1, 1, 40)
-    mean, logvar = tiny.distribution(sound)
-    (tiny.decode(mean, 40).square().mean() + logvar.mean()).backward()
-    for name, parameter in tiny.named_parameters():
+@pytest.mark.parametrize("config", [TINY, PATCHED])
+def test_gradients_reach_every_weight(config: SourceVAEConfig) -> None:
+    torch.manual_seed(0)
+    net, sound = SourceVAE(config), torch.randn(1, 1, 400)
+    initialise(net)
+    mean, logvar = net.distribution(LEVEL * sound)
+    (net.decode(mean, 400).square().mean() + logvar.mean()).backward()
+    for name, parameter in net.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
 
@@ -151,3 +233,6 @@ def test_what_cannot_be_is_refused(tiny: SourceVAE) -> None:
         tiny.decode(torch.zeros(1, 3, 5), 49)
     with pytest.raises(ModelError, match=r"decoder_width \(12\) must halve 4 times"):
         SourceVAEConfig(decoder_width=12)
+    for patch in (0, -2, 3):
+        with pytest.raises(ModelError, match=f"patch is {patch}, expected 1 or an even number"):
+            SourceVAEConfig(patch=patch)

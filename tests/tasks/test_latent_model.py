@@ -111,13 +111,17 @@ def orthonormal(scale: tuple[float, ...] = ()) -> Codec:
     return codec
 
 
-@pytest.fixture(name="linear", params=[(), (0.5, 3.0)], ids=["plain", "scaled"])
-def make_linear(latent_model: Model, request: pytest.FixtureRequest) -> Studio:
-    codec = orthonormal(request.param)
-    net = dataclasses.replace(latent_model.config.net, inputs=8)
+@pytest.fixture(name="linear", params=[(False, ()), (False, (0.5, 3.0)), (True, (0.5, 3.0))], ids=["plain", "scaled", "tokens"])
+def make_linear(latent_model: Model, token_model: Model, request: pytest.FixtureRequest) -> Studio:
+    """Either network over such a codec's latents."""
+    tokens, scale = request.param
+    codec, own = orthonormal(scale), (token_model if tokens else latent_model).config.net
+    net = dataclasses.replace(own, **({"latents": 2} if tokens else {"inputs": 8}))  # type: ignore[arg-type]
     torch.manual_seed(0)
     model = Model(dataclasses.replace(latent_model.config, window=128, net=net, codec=codec.config))
     model.codec = codec
+    for parameter in model.net.parameters() if tokens else ():
+        parameter.data.add_(0.15 * torch.randn_like(parameter))
     return Studio(model.eval().requires_grad_(False), __file__)  # type: ignore[arg-type]
 
 
@@ -159,6 +163,11 @@ def test_stems_over_linear_latents_sum_to_the_song(linear: Studio, rule: sw.Dira
     stems = linear.separate(song, rate=RATE, likelihood=rule, share=sw.direct, seed=1)
     assert stems.audio.shape == (4, 1, samples)
     torch.testing.assert_close(stems.mixture, song, atol=1e-4, rtol=0)
+
+
+def test_no_mixture_is_heard_over_linear_latents_either(linear: Studio) -> None:
+    with pytest.raises(ModelError, match="never heard a mixture; use the likelihood dirac"):
+        linear.separate(noise(1, 900), rate=RATE, likelihood=sw.learned)
 
 
 def test_the_mean_of_draws_and_the_residual_are_of_sounds(linear: Studio) -> None:

@@ -38,3 +38,13 @@ def test_matrices_decay_and_vectors_do_not_at_the_rate_of_the_step() -> None:
         assert torch.equal(model.bias, torch.ones(2))
     assert made["lr_scheduler"]["interval"] == "step"
     assert optimiser.defaults["betas"] == (0.9, 0.98)
+
+
+def test_a_rate_that_fades() -> None:
+    """As published for 2409.06190: a factor at every step and no ramps; ours has ramps and does not fade."""
+    published = Rates(5e-5, warm_up=0, cool_down=0, decay=0.01, betas=(0.8, 0.99), fade=0.999996)
+    assert [published.factor(step, 10**6) for step in (0, 1, 1000)] == pytest.approx([1, 0.999996, 0.999996**1000])
+    both = Rates(1.0, warm_up=4, cool_down=10, decay=0.0, betas=(0.9, 0.98), fade=0.5)
+    assert [both.factor(step, 20) for step in (0, 3, 15)] == pytest.approx([0.25, 0.125, 0.5 * 0.5**15])
+    schedule = both.optimizers(nn.Linear(3, 2), total=20)["lr_scheduler"]["scheduler"]
+    assert schedule.get_last_lr() == pytest.approx([0.25, 0.25])

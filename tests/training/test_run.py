@@ -14,9 +14,13 @@ import yaml
 
 from stemweave.data.layouts import open_corpus
 from stemweave.data.shards import Recipe, plan, write
-from stemweave.model.checkpoint import load
+from stemweave.model.checkpoint import load, load_codec, read_any
 from stemweave.model.texted import TextModel
+from stemweave.training import run
+from stemweave.training.codec_module import CodecTraining
 from stemweave.training.datamodule import StemCrops
+from stemweave.training.module import StemTraining
+from stemweave.training.text_module import TextTraining
 
 ROOT = Path(__file__).parents[2]
 STEMS = ("bass", "drums", "guitar", "piano")
@@ -42,11 +46,16 @@ def make_caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(name: str, caches: Path, place: Path) -> Path:
     """A published recipe, cut to seconds: the same keys with small numbers."""
     recipe = yaml.safe_load((ROOT / "recipes" / name).read_text())
-    recipe["model"]["config"] |= {"window": 2048}
-    recipe["model"]["config"]["net"] |= {
-        "hop": 64, "coefficients": 48, "widths": [64, 64], "blocks": [1, 1], "condition": 16, "bands": 16,
-    }  # fmt: skip
+    if name.startswith("sourcevae"):
+        recipe["model"]["config"]["net"] |= {"latent": 3, "encoder_width": 4, "decoder_width": 8, "patch": 16}
+        recipe["model"] |= {"adversarial_from": 1}
+    else:
+        recipe["model"]["config"] |= {"window": 2048}
+        recipe["model"]["config"]["net"] |= {
+            "hop": 64, "coefficients": 48, "widths": [64, 64], "blocks": [1, 1], "condition": 16, "bands": 16,
+        }  # fmt: skip
     data = recipe["data"].get("init_args", recipe["data"])
+    data = data.get("mixtures", {}).get("init_args", data)
     data |= {
         "train": str(caches / "train"), "valid": str(caches / "validation"), "length": 2048, "batch_size": 2, "valid_crops": 2,
     }  # fmt: skip
@@ -65,11 +74,6 @@ def small(name: str, caches: Path, place: Path) -> Path:
     return path
 
 
-def kind(name: str) -> list[str]:
-    """What `stemweave train` is told before LightningCLI's own arguments."""
-    return ["text"] if name.startswith("gmsdi") else []
-
-
 def train(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stemweave", "train", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=place)
@@ -78,7 +82,7 @@ def train(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["band.yaml", "msdm-band.yaml", "isdm-band.yaml", "gmsdi-band.yaml"])
 def test_every_recipe_trains_and_exports(name: str, caches: Path, tmp_path: Path) -> None:
-    done = train(tmp_path, *kind(name), "fit", "--config", str(small(name, caches, tmp_path)))
+    done = train(tmp_path, "fit", "--config", str(small(name, caches, tmp_path)))
     assert done.returncode == 0, done.stderr[-2000:]
     model = load(tmp_path / "model")
     assert model.config.steps_trained == 2
@@ -87,14 +91,29 @@ def test_every_recipe_trains_and_exports(name: str, caches: Path, tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["band.yaml", "gmsdi-band.yaml"])
+@pytest.mark.parametrize("net", [{}, {"patch": 1, "strides": [2, 4]}])
+def test_recipes_of_codecs_train_and_export(net: dict[str, object], caches: Path, tmp_path: Path) -> None:
+    path = small("sourcevae-band.yaml", caches, tmp_path)
+    recipe = yaml.safe_load(path.read_text())
+    recipe["model"]["config"]["net"] |= net
+    path.write_text(yaml.safe_dump(recipe))
+    done = train(tmp_path, "fit", "--config", str(path), "--data.stems", "[bass]", "--model.weight_norm", "true")
+    assert done.returncode == 0, done.stderr[-2000:]
+    codec = load_codec(tmp_path / "model")
+    assert (codec.config.name, codec.config.steps_trained) == ("sourcevae-band", 2)
+    assert codec.config.net.patch == net.get("patch", 16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["band.yaml", "gmsdi-band.yaml", "sourcevae-band.yaml"])
 def test_resume_goes_on_where_it_stopped(name: str, caches: Path, tmp_path: Path) -> None:
-    fit = [*kind(name), "fit", "--config", str(small(name, caches, tmp_path))]
+    fit = ["fit", "--config", str(small(name, caches, tmp_path))]
     assert train(tmp_path, *fit).returncode == 0
     last = tmp_path / "run" / "last.ckpt"
     done = train(tmp_path, *fit, "--ckpt_path", str(last), "--trainer.max_steps", "4")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert load(tmp_path / "model").config.steps_trained == 4
+    config = read_any(tmp_path / "model")
+    assert config.steps_trained == 4
 
 
 def test_a_resumed_training_draws_other_crops(caches: Path) -> None:
@@ -108,17 +127,70 @@ def test_a_resumed_training_draws_other_crops(caches: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "setting"), [("band.yaml", "--model.shares.nonsense"), ("gmsdi-band.yaml", "--model.nonsense")]
+    ("name", "setting"),
+    [
+        ("band.yaml", "--model.shares.nonsense"),
+        ("gmsdi-band.yaml", "--model.nonsense"),
+        ("sourcevae-band.yaml", "--model.weights.nonsense"),
+    ],
 )
 def test_a_wrong_setting_is_named(name: str, setting: str, tmp_path: Path) -> None:
-    done = train(tmp_path, *kind(name), "fit", "--config", str(ROOT / "recipes" / name), setting, "1")
+    done = train(tmp_path, "fit", "--config", str(ROOT / "recipes" / name), setting, "1")
     assert done.returncode == 2
     assert "nonsense" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_data_without_a_class_are_refused(tmp_path: Path) -> None:
-    done = train(tmp_path, "text", "fit", "--data", "NoSuchData")
+    done = train(tmp_path, "fit", "--config", str(ROOT / "recipes" / "gmsdi-band.yaml"), "--data", "NoSuchData")
     assert done.returncode == 2
     assert "NoSuchData" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+MODEL = {"name": "m", "stems": ["bass"], "rate": 8, "window": 4, "sigma_data": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("config", "kind"),
+    [
+        (MODEL, StemTraining),
+        (MODEL | {"codec": {"name": "c", "rate": 8, "net": {}}, "text": None}, StemTraining),
+        (MODEL | {"text": {"width": 8}}, TextTraining),
+        ({"name": "c", "rate": 8, "net": {}}, CodecTraining),
+    ],
+)
+def test_what_a_recipe_trains_follows_from_its_configuration(config: object, kind: type, tmp_path: Path) -> None:
+    recipe, other = tmp_path / "recipe.yaml", tmp_path / "other.yaml"
+    recipe.write_text(yaml.safe_dump({"model": {"config": config}}))
+    other.write_text("trainer: {max_steps: 3}")
+    for arguments in (["fit", f"--config={recipe}"], ["fit", "-c", str(recipe), "--config", str(other), "--model.decay", "0"]):
+        assert run.kind(run.said(run.read(arguments), "model", "config")) is kind
+
+
+@pytest.mark.parametrize("text", ["", "model: 3", "model: {config: }", "model: [", "- model", "\x00"])
+def test_without_a_configuration_a_model_of_stems_is_meant(text: str, tmp_path: Path) -> None:
+    """So that LightningCLI says what is wrong."""
+    (tmp_path / "recipe.yaml").write_text(text)
+    for arguments in (
+        [],
+        ["fit", "--config", str(tmp_path / "recipe.yaml")],
+        ["--config", str(tmp_path)],
+        ["--config", "none.yaml"],
+    ):
+        assert run.kind(run.said(run.read(arguments), "model", "config")) is StemTraining
+
+
+def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = train(tmp_path, "fit", "--config", "none.yaml")
+    assert done.returncode == 2
+    assert "none.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_configuration_forbids_is_told_in_one_line(tmp_path: Path) -> None:
+    arguments = ["fit", "--config", str(ROOT / "recipes" / "sourcevae-band.yaml"), "--model.config.stems", "[bass, drums]"]
+    done = train(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("stemweave: codec sourcevae-band: VAEs of bass, drums train one by one")
     assert "Traceback" not in done.stderr

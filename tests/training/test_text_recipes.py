@@ -16,7 +16,7 @@ from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 from stemweave.tasks.sampler import Sampler
 from stemweave.training import sound_data
 from stemweave.training.run import StemCLI
-from stemweave.training.text_data import Jamendo, SubMixtures, TextedMixtures
+from stemweave.training.text_data import Jamendo, SubMixtures
 from stemweave.training.text_module import TextTraining
 
 RECIPES = {path.stem: path for path in sorted((Path(__file__).parents[2] / "recipes").glob("gmsdi-*.yaml"))}
@@ -38,7 +38,7 @@ def read(tmp_path_factory):
             patch.setattr(texted, "reader", lambda config: asked.append(config.reader) or Words(("bass", "drums")))
             patch.setattr(sound_data, "clap", asked.append)
             patch.chdir(tmp_path_factory.mktemp(name))
-            return StemCLI(TextTraining, TextedMixtures, subclass_mode_data=True, run=False, args=command), asked
+            return StemCLI(command, run=False), asked
 
     return make
 
@@ -47,6 +47,7 @@ def read(tmp_path_factory):
 def test_a_recipe_is_a_model_that_can_be_made_and_used(read, name):
     cli, _ = read(name)
     config, settings = cli.model.model.config, cli.model.model.config.settings
+    assert isinstance(cli.model, TextTraining)
     assert config.name == name
     assert config.text
     assert ModelConfig.from_json(config.to_json()) == config

@@ -1,7 +1,6 @@
-"""``stemweave preprocess audio``: folders of stems into the cache that training reads."""
+"""``stemweave preprocess``: folders of stems into the caches that training reads."""
 
 import os
-import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -13,11 +12,16 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
+from stemweave.cli.latents import latents
+from stemweave.cli.values import part
+from stemweave.data.indexed import Shard
 from stemweave.data.layouts import Corpus, open_corpus
-from stemweave.data.shards import Cache, Map, Recipe, Shard, plan, write
+from stemweave.data.shards import Cache, Map, Recipe, plan, write
+from stemweave.data.tracks import Track
 from stemweave.errors import UsageError
 
 app = typer.Typer(help="Prepare recordings for training.", no_args_is_help=True)
+app.command()(latents)
 
 
 @app.callback()
@@ -39,7 +43,7 @@ def audio(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a cache made of other songs.")] = False,
 ) -> None:
     """Turn folders of stems into the cache that training reads; what is done already is left alone."""
-    recipe, part = _recipe(stems, rate, channels), _part(shard)
+    recipe, machine = _recipe(stems, rate, channels), part(shard, "--shard")
     if workers < 1:
         raise UsageError(f"--workers is {workers}, expected 1 or more")
     corpus = open_corpus(source, recipe.stems)
@@ -50,7 +54,7 @@ def audio(
         return
     with _mapping(workers) as mapping:
         for name, part_of_corpus in corpora.items():
-            _write(plan(part_of_corpus, output / name, *part), recipe, mapping, overwrite)
+            _write(plan(part_of_corpus, output / name, *machine), recipe, mapping, overwrite)
             _report(output / name)
 
 
@@ -65,14 +69,7 @@ def _recipe(stems: str, rate: int, channels: int) -> Recipe:
     return Recipe(names, rate, channels)
 
 
-def _part(shard: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)/(\d+)", shard)
-    if not match or int(match[1]) >= int(match[2]):
-        raise UsageError(f"--shard is {shard!r}, expected I/N with I from 0 to N - 1, e.g. 0/4")
-    return int(match[1]), int(match[2])
-
-
-def _write(shards: list[Shard], recipe: Recipe, mapping: Map, overwrite: bool) -> None:
+def _write(shards: list[Shard[Track]], recipe: Recipe, mapping: Map, overwrite: bool) -> None:
     with tqdm(total=sum(len(shard.tracks) for shard in shards), unit="song") as bar:
         for shard in shards:
             for _ in write(shard, recipe, mapping, overwrite):

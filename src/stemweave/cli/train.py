@@ -8,9 +8,9 @@ SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 
 
 def train(context: typer.Context) -> None:
-    """Train a model: stemweave train fit --config recipes/band.yaml (LightningCLI; `train fit --help` lists every setting).
+    """Train a model or a codec: stemweave train fit --config recipes/band.yaml (LightningCLI).
 
-    Models of text: stemweave train text fit --config recipes/gmsdi-band.yaml.
+    `train fit --config RECIPE --help` lists every setting of what a recipe trains.
     """
     try:
         from stemweave.training.run import train as run

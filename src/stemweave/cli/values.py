@@ -1,5 +1,6 @@
 """Names and switches of the command line, as the values the package works with."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -61,6 +62,14 @@ def known_stems(text: str | None, known: Sequence[str], option: str) -> tuple[st
         if name not in known:
             raise UsageError(f"{option} names {name!r}, but this model knows {', '.join(known)}")
     return tuple(name for name in known if names is None or name in names)
+
+
+def part(text: str, option: str) -> tuple[int, int]:
+    """Part I of N from ``0/4``; raises UsageError for another shape, and for a part that is not there."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or int(match[1]) >= int(match[2]):
+        raise UsageError(f"{option} is {text!r}, expected I/N with I from 0 to N - 1, e.g. 0/4")
+    return int(match[1]), int(match[2])
 
 
 def given_files(pairs: Sequence[str]) -> dict[str, Path]:

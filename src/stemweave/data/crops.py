@@ -1,10 +1,13 @@
 """Crops of a cache for training and validation: (audio, known) pairs.
 
 ``audio`` is float32 (stems, channels, samples); ``known`` is bool (stems,): a stem that is not known is zeros in
-``audio`` and belongs in no loss, while a stem known to be silent is zeros and does.
+``audio`` and belongs in no loss, while a stem known to be silent is zeros and does. Of a cache of latents, channels and
+samples are latents and frames.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,13 +15,40 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from stemweave.data.shards import ACTIVE, Cache
+from stemweave.data.shards import ACTIVE
 from stemweave.data.streams import Stream
 
 TRIES = 8
 """Draws after which a crop with too few sounding stems is taken as it is."""
 
 Item = tuple[Tensor, Tensor]
+
+
+class Track(Protocol):
+    """One track of a `Source`."""
+
+    @property
+    def frames(self) -> int:
+        """Its length."""
+
+    @property
+    def known(self) -> tuple[bool, ...]:
+        """Of which stems it says what they are."""
+
+
+class Source(Protocol):
+    """What crops are taken from: `stemweave.data.shards.Cache`, or one of latents."""
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """By name, in order."""
+
+    @property
+    def tracks(self) -> Sequence[Track]:
+        """In the order of their numbers."""
+
+    def read(self, track: int, start: int, length: int, /) -> NDArray[np.float32]:
+        """``length`` samples of a track from ``start``: float32 (stems, channels, length), silence past the end."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +58,7 @@ class Spots:
     ends: NDArray[np.int64]
 
     @classmethod
-    def of(cls, cache: Cache, length: int) -> "Spots":
+    def of(cls, cache: Source, length: int) -> "Spots":
         """The starts of a cache; a track shorter than ``length`` has one, its beginning."""
         return cls(np.cumsum([max(entry.frames - length, 0) + 1 for entry in cache.tracks]))
 
@@ -50,7 +80,7 @@ class RandomCrops(Stream[Item]):
 
     def __init__(
         self,
-        cache: Cache,
+        cache: Source,
         length: int,
         seed: int,
         *,
@@ -89,7 +119,7 @@ class RandomCrops(Stream[Item]):
 class FixedCrops(Dataset[Item]):
     """``count`` crops spread evenly over a cache: one place drawn by ``seed`` in each equal part."""
 
-    def __init__(self, cache: Cache, length: int, count: int, seed: int = 0) -> None:
+    def __init__(self, cache: Source, length: int, count: int, seed: int = 0) -> None:
         self.cache, self.length = cache, length
         shares = (np.arange(count) + np.random.default_rng(seed).random(count)) / count
         spots = Spots.of(cache, length)

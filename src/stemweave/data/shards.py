@@ -1,11 +1,9 @@
 """The training cache: int16 samples interleaved [time, stem, channel], read by memory map.
 
-A cache is a folder of shards, each ``shard-00000.i16`` with its index ``shard-00000.json`` beside it. The index is
-written last, so a shard without it does not exist; a shard is complete in itself, so several machines can write one.
+A cache is a folder of shards, each ``shard-00000.i16`` with its index ``shard-00000.json`` beside it.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stemweave.audio.files import staged
+from stemweave.data.indexed import Kind, Shard, divided, opened, store
 from stemweave.data.tracks import Track
-from stemweave.errors import DataError, OutputError
 
 FORMAT = 1
 GROUP = 32
@@ -36,6 +33,11 @@ class Recipe:
     stems: tuple[str, ...]
     rate: int
     channels: int = 1
+
+    @property
+    def frame(self) -> int:
+        """Bytes of one frame of [stem, channel]."""
+        return len(self.stems) * self.channels * 2
 
 
 @dataclass(frozen=True)
@@ -58,57 +60,30 @@ class Entry:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Shard:
-    """One shard to write: its place without suffix, and its tracks."""
-
-    path: Path
-    tracks: Sequence[Track]
-
-    @property
-    def index(self) -> Path:
-        """The file that makes the shard complete."""
-        return self.path.with_suffix(".json")
+KIND = Kind("shard", ".i16", FORMAT, Recipe, Entry, "stemweave preprocess audio")
 
 
-def plan(tracks: Sequence[Track], folder: Path, shard: int = 0, shards: int = 1) -> list[Shard]:
+def plan(tracks: Sequence[Track], folder: Path, shard: int = 0, shards: int = 1) -> list[Shard[Track]]:
     """The shards that machine ``shard`` of ``shards`` writes; all machines together write the whole."""
-    starts = range(0, len(tracks), GROUP)
-    groups = [Shard(folder / f"shard-{k:05d}", tracks[start : start + GROUP]) for k, start in enumerate(starts)]
-    return groups[shard::shards]
+    return divided(tracks, GROUP, folder / KIND.name, shard, shards)
 
 
-def write(shard: Shard, recipe: Recipe, mapping: Map = map, overwrite: bool = False) -> Iterator[str]:
+def write(shard: Shard[Track], recipe: Recipe, mapping: Map = map, overwrite: bool = False) -> Iterator[str]:
     """Write one shard, yielding ids as their tracks are done; a shard that holds just these inputs is left alone.
 
     ``mapping`` is ``map`` or a process pool's. Raises :class:`OutputError` if the shard exists with other inputs or
     settings and ``overwrite`` is not given. Stopped at any point, it leaves either a whole shard or none.
     """
     hashes = list(mapping(partial(fingerprint, recipe=recipe), shard.tracks))
-    if shard.index.is_file() and not overwrite:
-        if [entry["sha256"] for entry in _load(shard.index)["tracks"]] != hashes:
-            raise OutputError(f"{shard.index} holds other tracks or settings; give --overwrite or another folder")
-        yield from (track.id for track in shard.tracks)
-        return
-    try:
-        yield from _write(shard, recipe, mapping, hashes)
-    except OSError as error:
-        raise OutputError(f"{shard.index.parent} cannot be written: {error.strerror or error}") from error
+    yield from store(shard, KIND, recipe, hashes, _packed(shard.tracks, recipe, mapping, hashes), overwrite)
 
 
-def _write(shard: Shard, recipe: Recipe, mapping: Map, hashes: Sequence[str]) -> Iterator[str]:
-    entries: list[Entry] = []
-    shard.index.parent.mkdir(parents=True, exist_ok=True)
-    with staged(shard.index.parent) as scratch:
-        with (scratch / shard.path.name).with_suffix(".i16").open("wb") as samples:
-            packed = mapping(partial(pack, recipe=recipe), shard.tracks)
-            for track, (audio, gain), sha256 in zip(shard.tracks, packed, hashes, strict=True):
-                offset = entries[-1].offset + entries[-1].frames if entries else 0
-                samples.write(audio.tobytes())
-                entries.append(_entry(track, audio, recipe, offset, gain, sha256))
-                yield track.id
-        (scratch / shard.index.name).write_bytes(_dump(recipe, entries))
-        shard.index.unlink(missing_ok=True)
+def _packed(tracks: Sequence[Track], recipe: Recipe, mapping: Map, hashes: Sequence[str]) -> Iterator[tuple[bytes, Entry]]:
+    offset = 0
+    packed = mapping(partial(pack, recipe=recipe), tracks)
+    for track, (audio, gain), sha256 in zip(tracks, packed, hashes, strict=True):
+        yield audio.tobytes(), _entry(track, audio, recipe, offset, gain, sha256)
+        offset += len(audio)
 
 
 def pack(track: Track, recipe: Recipe) -> tuple[NDArray[np.int16], float]:
@@ -145,22 +120,8 @@ class Cache:
     @classmethod
     def open(cls, folder: str | Path) -> "Cache":
         """Open the cache in ``folder``; :class:`DataError` if there is none, or its shards do not fit together."""
-        indices = sorted(Path(folder).glob("shard-*.json"))
-        if not indices:
-            raise DataError(f"{folder} holds no cache (shard-*.json); make one with `stemweave preprocess audio`")
-        loaded = [_load(path) for path in indices]
-        if len({json.dumps(index["recipe"]) for index in loaded}) != 1:
-            raise DataError(f"{folder} mixes shards of different stems, rates or channels; write it anew")
-        entries = [
-            (_read(entry), _samples(path, index))
-            for path, index in zip(indices, loaded, strict=True)
-            for entry in index["tracks"]
-        ]
-        if len({entry.id for entry, _ in entries}) != len(entries):
-            raise DataError(f"{folder} holds a track twice; write it anew")
-        recipe = loaded[0]["recipe"]
-        tracks, files = zip(*entries, strict=True)
-        return cls(tuple(recipe["stems"]), recipe["rate"], recipe["channels"], tracks, files)
+        recipe, tracks, files = opened(Path(folder), KIND)
+        return cls(recipe.stems, recipe.rate, recipe.channels, tracks, files)
 
     @property
     def hours(self) -> float:
@@ -206,32 +167,3 @@ def _rms(entries: Iterable[Entry], stems: Iterable[int]) -> float:
     pairs = [(entry.power[stem], entry.active[stem]) for entry in entries for stem in stems]
     seconds = sum(count for _, count in pairs)
     return float(np.sqrt(sum(power * count for power, count in pairs) / seconds)) if seconds else 0.0
-
-
-def _dump(recipe: Recipe, entries: Sequence[Entry]) -> bytes:
-    index = {"format": FORMAT, "recipe": asdict(recipe), "tracks": [asdict(entry) for entry in entries]}
-    return (json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if index["format"] != FORMAT:
-            raise DataError(f"{path} is a cache of format {index['format']}, expected {FORMAT}; write it anew")
-        return index | {"tracks": list(index["tracks"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is not the index of a cache: {error}") from error
-
-
-def _read(entry: dict[str, Any]) -> Entry:
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-    return Entry(**fields)
-
-
-def _samples(path: Path, index: dict[str, Any]) -> Path:
-    samples, recipe = path.with_suffix(".i16"), index["recipe"]
-    frames = sum(entry["frames"] for entry in index["tracks"])
-    expected = frames * len(recipe["stems"]) * recipe["channels"] * 2
-    if not samples.is_file() or samples.stat().st_size != expected:
-        raise DataError(f"{samples} is missing or not {expected} bytes long as its index says; write it anew")
-    return samples

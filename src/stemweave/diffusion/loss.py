@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stemweave.errors import UsageError
+
 
 @dataclass(frozen=True)
 class LogNormal:
@@ -32,6 +34,25 @@ class LogUniform:
     def __call__(self, uniform: Tensor) -> Tensor:
         """Noise levels from uniform draws in (0, 1). Shape: any → the same."""
         return (math.log(self.low) + uniform * math.log(self.high / self.low)).exp()
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """σ uniform between low and high, as 2409.06190 has it from 0; here above 0, where EDM's weight λ(σ) ends.
+
+    Raises UsageError unless 0 < low < high.
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high:
+            raise UsageError(f"got noise levels from {self.low} to {self.high}; expected 0 < low < high")
+
+    def __call__(self, uniform: Tensor) -> Tensor:
+        """Noise levels from uniform draws in (0, 1). Shape: any → the same."""
+        return self.low + uniform * (self.high - self.low)
 
 
 def denoising_loss(denoised: Tensor, clean: Tensor, weight: Tensor) -> Tensor:

@@ -47,11 +47,14 @@ def build_model(config: ModelConfig) -> Model:
 
 
 def load_codec(name: str | Path, device: torch.device | str = "cpu", revision: str | None = None) -> Codec:
-    """A codec by its folder or hub id. Raises ModelError as `load` does, and for a model."""
+    """A codec by its folder or hub id, alone or a model's. Raises ModelError as `load` does, and for a model without one."""
     folder = find(name, revision)
     config = read_any(folder)
     if isinstance(config, ModelConfig):
-        raise ModelError(f"{folder} is a model, expected a codec alone, as `stemweave convert sourcevae` writes it")
+        within = load(folder, device).codec
+        if not isinstance(within, Codec):
+            raise ModelError(f"{folder} is a model of sound itself, expected a codec, or a model that has one")
+        return within
     codec = Codec(config)
     load_weights(codec, folder)
     return codec.to(device).eval().requires_grad_(False)
@@ -184,7 +187,9 @@ def plain_card(config: ModelConfig | CodecConfig) -> str:
 def described(config: ModelConfig | CodecConfig) -> str:
     """What it is, in one sentence."""
     if isinstance(config, CodecConfig):
-        return f"A codec of single stems at {config.rate} Hz: {config.net.latent} latents for every {config.net.hop} samples."
+        by = f", by a VAE for each of {', '.join(config.stems)}" if config.stems else ""
+        latents, hop = config.net.latent, config.net.hop
+        return f"A codec of single stems at {config.rate} Hz: {latents} latents for every {hop} samples{by}."
     over = "mixtures told in words" if config.text else ", ".join(config.stems)
     over += f" as latents of {config.codec.name}" if config.codec else ""
     return f"A diffusion prior over {over} at {config.rate} Hz, trained for {config.steps_trained} steps."

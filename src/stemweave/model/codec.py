@@ -3,13 +3,16 @@
 Either has `encode`, `decode`, `hop` (samples per frame), `channels` (of what it encodes to) and `linear`.
 """
 
+import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from stemweave.errors import ModelError
+from stemweave.nets import chunked
 from stemweave.nets.sourcevae import SourceVAE, SourceVAEConfig
 
 
@@ -17,8 +20,9 @@ from stemweave.nets.sourcevae import SourceVAE, SourceVAEConfig
 class CodecConfig:
     """Everything of a codec beside its weights. Rate in Hz.
 
-    mean and std: of each of its network's latents, which are handed out whitened by them; none where they are handed out as
-    they are. linear: whether the latents of a mixture are the sum of its stems' latents; these may be scaled, but not shifted.
+    stems: those that have a VAE each, in this order; none where one VAE codes every stem. mean and std: of each VAE's latents,
+    one VAE after another, which are handed out whitened by them; none where they are handed out as they are. linear: whether
+    the latents of a mixture are the sum of its stems' latents; these may be scaled, but not shifted, and are of one VAE.
     Raises ModelError where that cannot be.
     """
 
@@ -31,26 +35,50 @@ class CodecConfig:
     trained_on: str = ""
     licence: str = ""
     steps_trained: int = 0
+    stems: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(set(self.stems)) != len(self.stems):
+            raise ModelError(f"codec {self.name}: a stem is named twice in {', '.join(self.stems)}")
+        expected = self.vaes * self.net.latent
         for name, values in (("mean", self.mean), ("std", self.std)):
-            if values and len(values) != self.net.latent:
-                raise ModelError(f"codec {self.name}: got {len(values)} values of {name}, expected {self.net.latent} or none")
+            if values and len(values) != expected:
+                raise ModelError(f"codec {self.name}: got {len(values)} values of {name}, expected {expected} or none")
             if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
                 raise ModelError(f"codec {self.name}: {name} holds {values}, expected finite numbers")
         if not all(value > 0 for value in self.std):
             raise ModelError(f"codec {self.name}: the smallest std is {min(self.std)}, expected more than 0")
         if self.linear and any(self.mean):
             raise ModelError(f"codec {self.name}: latents that are shifted by a mean do not add up; a linear codec has none")
+        if self.linear and self.stems:
+            raise ModelError(f"codec {self.name}: latents of one VAE per stem do not add up; a linear codec has one VAE")
+
+    @property
+    def vaes(self) -> int:
+        """How many networks it has."""
+        return max(len(self.stems), 1)
+
+    def check(self, stems: Sequence[str], rate: int, channels: int) -> None:
+        """Raises ModelError for sound (rate in Hz) that it does not code as it is."""
+        if (rate, channels) != (self.rate, self.net.channels):
+            raise ModelError(
+                f"codec {self.name} has {self.net.channels} channels at {self.rate} Hz, the sound {channels} at {rate} Hz; "
+                "prepare it with the codec's rate and channels"
+            )
+        if self.stems and self.stems != tuple(stems):
+            raise ModelError(f"codec {self.name} has a VAE for each of {', '.join(self.stems)}, got {', '.join(stems)}")
 
 
 class Codec(nn.Module):
-    """One `SourceVAE` for every stem, its latents whitened."""
+    """One `SourceVAE` for every stem, or one each; their latents are whitened."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        self.net = SourceVAE(config.net)
+        if config.stems:
+            self.nets = nn.ModuleList(SourceVAE(config.net) for _ in config.stems)
+        else:
+            self.net = SourceVAE(config.net)
 
     @property
     def hop(self) -> int:
@@ -70,28 +98,98 @@ class Codec(nn.Module):
     def encode(self, audio: Tensor) -> Tensor:
         """Whitened latents. Shape: (batch, stems, channels, samples) → (batch, stems, latents, frames).
 
-        Sounds pass one by one, so that memory does not grow with their number. Raises ModelError where there are no samples.
+        Sounds pass one by one and in chunks, so that memory grows neither with their number nor with their length (where no
+        gradient is asked for). Raises ModelError where there are no samples, or other stems than it has VAEs.
         """
-        made = torch.cat([self.net.encode(sound) for sound in audio.flatten(0, 1).split(1)])
-        return self._whitened(made).unflatten(0, audio.shape[:2])
+        pairs = zip(self.each(audio.shape[1]), audio.unbind(1), strict=True)
+        made = [torch.cat([chunked.encode(net, sound) for sound in sounds.split(1)]) for net, sounds in pairs]
+        return self._whitened(torch.stack(made, 1))
 
     def decode(self, latents: Tensor, samples: int) -> Tensor:
         """Sound of a length. Shape: (batch, stems, latents, frames) → (batch, stems, channels, samples).
 
-        Raises ModelError when the frames do not hold that many samples.
+        As `encode`, one by one and in chunks. Raises ModelError when the frames do not hold that many samples, or for other
+        stems than it has VAEs.
         """
-        coloured = self._coloured(latents.flatten(0, 1))
-        return torch.cat([self.net.decode(one, samples) for one in coloured.split(1)]).unflatten(0, latents.shape[:2])
+        pairs = zip(self.each(latents.shape[1]), self._coloured(latents).unbind(1), strict=True)
+        made = [torch.cat([chunked.decode(net, one, samples) for one in several.split(1)]) for net, several in pairs]
+        return torch.stack(made, 1)
+
+    def each(self, stems: int) -> Sequence[SourceVAE]:
+        """The VAE of each of so many stems. Raises ModelError where there are not as many."""
+        if not self.config.stems:
+            return [self.net] * stems
+        if stems != len(self.config.stems):
+            known = ", ".join(self.config.stems)
+            raise ModelError(f"codec {self.config.name} has a VAE for each of {known}, in this order; got {stems} stems")
+        return list(self.nets)  # type: ignore[arg-type]
+
+    def silence(self, stems: int) -> Tensor:
+        """The latents of silence away from its ends. Shape: (stems, latents)."""
+        middle = chunked.context(self.config.net)
+        zeros = torch.zeros(1, stems, self.config.net.channels, (2 * middle + 1) * self.hop)
+        return self.encode(zeros.to(next(self.parameters())))[0, ..., middle]
+
+    def digest(self) -> str:
+        """SHA-256 of all that decides what its latents are: its form, its statistics, its weights."""
+        config = self.config
+        found = hashlib.sha256(repr((config.rate, config.net, config.stems, config.mean, config.std)).encode())
+        for name, value in sorted(self.state_dict().items()):
+            found.update(name.encode() + value.detach().float().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
 
     def _whitened(self, latents: Tensor) -> Tensor:
-        """Shape: (..., latents, frames) → the same."""
-        latents = latents - latents.new_tensor(self.config.mean)[:, None] if self.config.mean else latents
-        return latents / latents.new_tensor(self.config.std)[:, None] if self.config.std else latents
+        """Shape: (batch, stems, latents, frames) → the same."""
+        latents = latents - self._each_latent(self.config.mean, latents) if self.config.mean else latents
+        return latents / self._each_latent(self.config.std, latents) if self.config.std else latents
 
     def _coloured(self, latents: Tensor) -> Tensor:
         """Takes `_whitened` back."""
-        latents = latents * latents.new_tensor(self.config.std)[:, None] if self.config.std else latents
-        return latents + latents.new_tensor(self.config.mean)[:, None] if self.config.mean else latents
+        latents = latents * self._each_latent(self.config.std, latents) if self.config.std else latents
+        return latents + self._each_latent(self.config.mean, latents) if self.config.mean else latents
+
+    def _each_latent(self, values: tuple[float, ...], latents: Tensor) -> Tensor:
+        """Statistics as they lie beside latents. Shape: (1 or stems, latents, 1)."""
+        return latents.new_tensor(values).view(-1, self.channels, 1)
+
+
+def joined(name: str, codecs: Mapping[str, Codec]) -> Codec:
+    """One codec of several, each of which becomes the VAE of the stem by whose name it is given.
+
+    Raises ModelError where they differ in rate, in form or in whether they have statistics, or have several VAEs already.
+    """
+    configs = [codec.config for codec in codecs.values()]
+    if not configs:
+        raise ModelError(f"codec {name}: got none to join, expected one for each stem")
+    first = configs[0]
+    for config in configs:
+        if config.stems:
+            raise ModelError(f"codec {config.name} has a VAE for each of {', '.join(config.stems)} already; join single ones")
+        if (config.rate, config.net, bool(config.mean), bool(config.std)) != (
+            first.rate, first.net, bool(first.mean), bool(first.std),
+        ):  # fmt: skip
+            raise ModelError(f"codecs {first.name} and {config.name} differ in more than weights; train them by one recipe")
+    together = Codec(
+        replace(
+            first,
+            name=name,
+            stems=tuple(codecs),
+            mean=tuple(value for config in configs for value in config.mean),
+            std=tuple(value for config in configs for value in config.std),
+            linear=False,
+            trained_on=_listed(config.trained_on for config in configs),
+            licence=_listed(config.licence for config in configs),
+            steps_trained=max(config.steps_trained for config in configs),
+        )
+    )
+    for net, codec in zip(together.nets, codecs.values(), strict=True):
+        net.load_state_dict(codec.net.state_dict())
+    return together.eval().requires_grad_(False)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    """Different texts, one after another."""
+    return "; ".join(dict.fromkeys(text for text in texts if text))
 
 
 class Identity(nn.Module):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from stemweave.errors import ModelError
 from stemweave.model.codec import CodecConfig
+from stemweave.nets.dit import LatentTransformerConfig
 from stemweave.nets.text import Words
 from stemweave.nets.textunet import TextUNetConfig
 from stemweave.nets.unet import UNetConfig
@@ -106,14 +107,14 @@ class ModelConfig:
     network hears it, 0 where songs and given stems are taken as they are.
     errors[i][n] is the mean squared error of stem n at noise level error_sigmas[i] of the unconditional prior, measured on
     validation data. `settings` are the defaults, `best` those that gave the best results whatever they cost.
-    Raises ModelError for a span below 1, and for a codec of another rate or number of channels.
+    Raises ModelError for a span below 1, and for a codec of another rate, number of channels or other stems.
     """
 
     name: str
     stems: tuple[str, ...]
     rate: int
     window: int
-    net: UNetConfig | UNet1dConfig | TextUNetConfig
+    net: UNetConfig | UNet1dConfig | TextUNetConfig | LatentTransformerConfig
     sigma_data: float
     joint: bool = True
     channels: int = 1
@@ -138,6 +139,11 @@ class ModelConfig:
                 f"{self.name} has {self.channels} channels at {self.rate} Hz, but its codec {self.codec.name} "
                 f"{self.codec.net.channels} at {self.codec.rate} Hz; take the codec it was trained with"
             )
+        if self.codec and self.codec.stems not in ((), self.stems):
+            raise ModelError(
+                f"{self.name} has the stems {', '.join(self.stems)}, but its codec {self.codec.name} a VAE for each of "
+                f"{', '.join(self.codec.stems)}; give both the same, in one order"
+            )
 
     @property
     def width(self) -> int:
@@ -149,8 +155,13 @@ class ModelConfig:
         return self.codec.net.frames(samples) if self.codec else samples
 
     @property
-    def conditioned(self) -> bool:
-        """Whether the network can be given stems or a mixture; else likelihoods and replacement must tell it."""
+    def hears_stems(self) -> bool:
+        """Whether the network itself can be given stems, at noise level 0; else replacement must tell it."""
+        return self.joint and isinstance(self.net, UNetConfig | LatentTransformerConfig)
+
+    @property
+    def hears_mixtures(self) -> bool:
+        """Whether the network itself can be given a mixture; else likelihoods must tell it."""
         return self.joint and isinstance(self.net, UNetConfig)
 
     @property

@@ -55,7 +55,7 @@ class Model(nn.Module):
 
         Raises ModelError where the network was not made for it.
         """
-        if not self.config.conditioned:
+        if not self.config.hears_stems:
             raise ModelError(f"{self.config.name} never heard given stems; use the method replacement")
         return Bound(self, known=known, mask=mask)
 
@@ -64,7 +64,7 @@ class Model(nn.Module):
 
         Raises ModelError where the network was not made for it.
         """
-        if not self.config.conditioned:
+        if not self.config.hears_mixtures:
             raise ModelError(f"{self.config.name} never heard a mixture; use the likelihood dirac")
         return Bound(self, mixture=mixture)
 

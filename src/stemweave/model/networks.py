@@ -5,8 +5,9 @@ from torch import Tensor, nn
 
 from stemweave.errors import ModelError
 from stemweave.model.config import ModelConfig, TextConfig
+from stemweave.nets.dit import LatentTransformer, LatentTransformerConfig
 from stemweave.nets.prompts import Prompt
-from stemweave.nets.textunet import TextUNet, TextUNetConfig
+from stemweave.nets.textunet import TextUNet
 from stemweave.nets.unet import StemUNet, UNetConfig
 from stemweave.nets.unet1d import UNet1d, UNet1dConfig
 
@@ -22,21 +23,31 @@ def network(config: ModelConfig) -> nn.Module:
 
 def single(config: ModelConfig, stems: int) -> nn.Module:
     """One network over so many stems."""
-    net, expected = config.net, stems * config.width
-    if isinstance(net, TextUNetConfig) or (isinstance(net, UNet1dConfig) and net.context):
-        raise ModelError(f"{config.name}: its network is told in words what sounds, but the model has no text")
-    inputs = net.inputs if isinstance(net, UNet1dConfig) else net.stems * net.channels
-    if inputs != expected:
-        known = ", ".join(config.stems)
+    match config.net:
+        case UNet1dConfig(context=0) as net:
+            check_size(config, (net.inputs,), (stems * config.width,))
+            return Unconditioned(UNet1d(net), config.sigma_data)
+        case UNetConfig() as net:
+            check_size(config, (net.stems, net.channels), (stems, config.width))
+            return StemUNet(net)
+        case LatentTransformerConfig() as net:
+            check_size(config, (net.stems, net.latents), (stems, config.width))
+            return LatentTransformer(net)
+    raise ModelError(f"{config.name}: its network is told in words what sounds, but the model has no text")
+
+
+def check_size(config: ModelConfig, taken: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """Raises ModelError where a network takes other signals than a model has: all together, or stems and those of each."""
+    if taken != expected:
+        (got, wanted), known = (" x ".join(map(str, size)) for size in (taken, expected)), ", ".join(config.stems)
         each = f" with {config.width} latents of codec {config.codec.name} each" if config.codec else ""
-        raise ModelError(f"{config.name}: its network takes {inputs} signals, expected {expected} for {known}{each}")
-    return Unconditioned(UNet1d(net), config.sigma_data) if isinstance(net, UNet1dConfig) else StemUNet(net)
+        raise ModelError(f"{config.name}: its network takes {got} signals, expected {wanted} for {known}{each}")
 
 
 def texted(config: ModelConfig, text: TextConfig) -> nn.Module:
     """The network of a model of text: (x (batch, 1, channels, samples), σ (batch,), prompt) → as x."""
     net = config.net
-    if isinstance(net, UNetConfig):
+    if isinstance(net, UNetConfig | LatentTransformerConfig):
         raise ModelError(f"{config.name}: a model with text needs a network with text, got {type(net).__name__}")
     channels, told = (net.inputs, net.context) if isinstance(net, UNet1dConfig) else (net.channels, net.text)
     if (channels, told) != (config.width, text.width):

@@ -6,6 +6,7 @@ import torch
 
 from stemweave.errors import UsageError
 from stemweave.model.model import Model
+from stemweave.nets.dit import LatentTransformer
 from stemweave.nets.textunet import TextUNet
 from stemweave.nets.unet import StemUNet
 from stemweave.nets.unet1d import UNet1d
@@ -48,7 +49,7 @@ def place(model: Model, device: torch.device, dtype: torch.dtype) -> Model:
     model.to(device)
     for net in model.modules():
         match net:
-            case StemUNet() | TextUNet():
+            case StemUNet() | TextUNet() | LatentTransformer():
                 net.lower(dtype)
             case UNet1d():
                 net.to(dtype)

@@ -1,10 +1,12 @@
 """SourceVAE, the codec of 2409.06190: one convolutional VAE for every stem, built as the Descript Audio Codec (2306.06546) is.
 
 The same function of the same weights as the published network, which keeps lengths of `hop * frames - lost` samples and returns
-less sound for others; this one keeps every length. Weight norm is folded into plain weights.
+less sound for others; this one keeps every length. Weight norm is folded into plain weights. Ours: with a `patch` the network
+begins and ends with lapped frames of that many samples, so that no convolution runs at the rate of the sound.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -13,33 +15,48 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stemweave.errors import ModelError
+from stemweave.nets.lapped import Lapped
 
-DILATIONS = (1, 3, 9)
+LEVEL, RESIDUAL, LOG_VARIANCE = 0.05, 0.1, -4.0
+"""Where training starts: RMS of sounds, gain of residuals' last layers, log variance of latents."""
 
 
 @dataclass(frozen=True)
 class SourceVAEConfig:
-    """Shape of a `SourceVAE`: channels double from `encoder_width`, and halve from `decoder_width`, at each stride."""
+    """Shape of a `SourceVAE`: channels double from `encoder_width`, and halve from `decoder_width`, at each stride.
+
+    patch: samples per lapped frame (`Lapped`) with which the network begins and ends; 1, as published: the sound itself.
+    dilations: of the residuals before a stride in the encoder, after it in the decoder. Raises ModelError for widths that do
+    not halve and a patch that is odd.
+    """
 
     channels: int = 1
     latent: int = 80
     encoder_width: int = 64
     decoder_width: int = 1536
     strides: tuple[int, ...] = (2, 4, 5, 8)
+    patch: int = 1
+    dilations: tuple[int, ...] = (1, 3, 9)
 
     def __post_init__(self) -> None:
+        if self.patch != 1 and (self.patch < 1 or self.patch % 2):
+            raise ModelError(f"codec: patch is {self.patch}, expected 1 or an even number of samples")
         if self.decoder_width % 2 ** len(self.strides):
             raise ModelError(f"codec: decoder_width ({self.decoder_width}) must halve {len(self.strides)} times")
 
     @property
     def hop(self) -> int:
         """Samples per frame."""
-        return math.prod(self.strides)
+        return self.patch * math.prod(self.strides)
 
     @property
     def lost(self) -> int:
-        """Samples by which the decoder's sound is shorter than `hop * frames`: at each odd stride it loses one."""
-        return reduce(lambda lost, stride: lost * stride + stride % 2, reversed(self.strides), 0)
+        """Samples by which the decoder's sound is shorter than `hop * frames`.
+
+        At each odd stride it loses one sample or lapped frame; and of lapped frames one more, as n patches lie under n + 1.
+        """
+        steps = reduce(lambda lost, stride: lost * stride + stride % 2, reversed(self.strides), 0)
+        return self.patch * (steps + (self.patch > 1))
 
     def frames(self, samples: int) -> int:
         """How many frames stand for `samples` samples: enough for the decoder to return them all."""
@@ -52,19 +69,21 @@ class SourceVAE(nn.Module):
     def __init__(self, config: SourceVAEConfig) -> None:
         super().__init__()
         self.config = config
+        self.lapped = Lapped(config.patch) if config.patch > 1 else None
+        signals, dilations = config.channels * config.patch, config.dilations
         widths = [config.encoder_width * 2**level for level in range(len(config.strides) + 1)]
         self.encoder = nn.Sequential(
-            nn.Conv1d(config.channels, widths[0], 7, padding=3),
-            *(shorter(width, stride) for width, stride in zip(widths, config.strides, strict=False)),
+            nn.Conv1d(signals, widths[0], 7, padding=3),
+            *(shorter(width, stride, dilations) for width, stride in zip(widths, config.strides, strict=False)),
             Snake(widths[-1]),
             nn.Conv1d(widths[-1], 2 * config.latent, 3, padding=1),
         )
         widths = [config.decoder_width // 2**level for level in range(len(config.strides) + 1)]
         self.decoder = nn.Sequential(
             nn.Conv1d(config.latent, widths[0], 7, padding=3),
-            *(longer(width, stride) for width, stride in zip(widths, reversed(config.strides), strict=False)),
+            *(longer(width, stride, dilations) for width, stride in zip(widths, reversed(config.strides), strict=False)),
             Snake(widths[-1]),
-            nn.Conv1d(widths[-1], config.channels, 7, padding=3),
+            nn.Conv1d(widths[-1], signals, 7, padding=3),
         )
 
     def frames(self, samples: int) -> int:
@@ -84,7 +103,7 @@ class SourceVAE(nn.Module):
         if not samples:
             raise ModelError("codec: got no samples, expected at least one")
         full = self.config.hop * self.frames(samples) - self.config.lost
-        mean, logvar = self.encoder(F.pad(x, (0, full - samples))).chunk(2, 1)
+        mean, logvar = self.encoder(self.apart(F.pad(x, (0, full - samples)))).chunk(2, 1)
         return mean, logvar.clamp(-30, 20)
 
     def decode(self, z: Tensor, samples: int) -> Tensor:
@@ -94,8 +113,17 @@ class SourceVAE(nn.Module):
         """
         if self.frames(samples) > z.shape[-1]:
             raise ModelError(f"codec: {samples} samples need {self.frames(samples)} frames, got {z.shape[-1]}")
-        sound: Tensor = self.decoder(z)
-        return sound[..., :samples]
+        return self.together(self.decoder(z))[..., :samples]
+
+    def apart(self, sound: Tensor) -> Tensor:
+        """What the encoder begins with. Shape: (batch, channels, samples) → (batch, channels * patch, lapped frames)."""
+        return sound if self.lapped is None else self.lapped.cosines(sound).transpose(2, 3).flatten(1, 2)
+
+    def together(self, frames: Tensor) -> Tensor:
+        """Takes `apart` back."""
+        if self.lapped is None:
+            return frames
+        return self.lapped.inverse(frames.unflatten(1, (-1, self.config.patch)).transpose(2, 3))
 
 
 class Snake(nn.Module):
@@ -127,14 +155,32 @@ class Residual(nn.Sequential):
         return x + change
 
 
-def shorter(width: int, stride: int) -> nn.Sequential:
+def shorter(width: int, stride: int, dilations: Sequence[int]) -> nn.Sequential:
     """Residuals, then a convolution to twice the channels and `1 / stride` of the time."""
-    residuals = (Residual(width, dilation) for dilation in DILATIONS)
+    residuals = (Residual(width, dilation) for dilation in dilations)
     return nn.Sequential(*residuals, Snake(width), nn.Conv1d(width, 2 * width, 2 * stride, stride, math.ceil(stride / 2)))
 
 
-def longer(width: int, stride: int) -> nn.Sequential:
+def longer(width: int, stride: int, dilations: Sequence[int]) -> nn.Sequential:
     """A convolution to half the channels and `stride` times the time (an odd stride loses one sample), then residuals."""
-    residuals = (Residual(width // 2, dilation) for dilation in DILATIONS)
+    residuals = (Residual(width // 2, dilation) for dilation in dilations)
     lengthen = nn.ConvTranspose1d(width, width // 2, 2 * stride, stride, math.ceil(stride / 2))
     return nn.Sequential(Snake(width), lengthen, *residuals)
+
+
+@torch.no_grad()
+def initialise(net: SourceVAE) -> None:
+    """Weights to train from: layers keep power, residuals change little, latents of sounds are about one and nearly sure."""
+    gains = {net.encoder[0]: 1 / LEVEL, net.decoder[-1]: LEVEL}
+    gains |= {module[-1]: RESIDUAL for module in net.modules() if isinstance(module, Residual)}
+    for module in net.modules():
+        if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
+            module.weight.normal_(std=gains.get(module, 1.0) * inputs(module) ** -0.5)
+            module.bias.zero_()  # type: ignore[union-attr]
+    net.encoder[-1].bias[net.config.latent :] = LOG_VARIANCE  # type: ignore[operator]
+
+
+def inputs(convolution: nn.Conv1d | nn.ConvTranspose1d) -> int:
+    """How many values are summed in each that a convolution gives."""
+    (kernel,), (stride,) = convolution.kernel_size, convolution.stride
+    return convolution.in_channels * (kernel // stride if isinstance(convolution, nn.ConvTranspose1d) else kernel)

@@ -202,14 +202,15 @@ class Sounds(nn.Module):
         self.family, self.usual = nn.Linear(text, kinds, bias=False), nn.Linear(kinds, answers)
         self.place = nn.Linear(width, inner)
         self.kind = nn.Linear(text, inner, bias=False)
+        self.gain = nn.Linear(text, inner, bias=False)
         self.answer = nn.Linear(inner, answers, bias=False)
         nn.init.normal_(self.answer.weight, std=0.1 / inner**0.5)
-        for blank in (self.usual.weight, self.usual.bias):
+        for blank in (self.usual.weight, self.usual.bias, self.gain.weight):
             nn.init.zeros_(blank)
 
     def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Shape: hidden (batch, frames, width), tokens (batch, n, text) → (batch, n, frames, answers)."""
-        here = F.gelu(self.place(hidden).unsqueeze(1) + self.kind(tokens).unsqueeze(2))
+        here = F.gelu(self.place(hidden).unsqueeze(1) + self.kind(tokens).unsqueeze(2)) * (1 + self.gain(tokens)).unsqueeze(2)
         return self.usual(self.family(tokens)).unsqueeze(2) + self.answer(here)
 
     @torch.no_grad()

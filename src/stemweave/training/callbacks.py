@@ -5,35 +5,39 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from stemweave.model.checkpoint import save
+from stemweave.model.model import Model
+from stemweave.training.codec_module import CodecTraining
 from stemweave.training.module import StemTraining
 from stemweave.training.text_module import TextTraining
 
 
-class ExportAverage(EMAWeightAveraging):
+class ExportAverage(WeightAveraging):
     """Keeps an exponential average of the weights and writes it in our own format after every validation.
 
     Args:
-        folder: the model folder to write; its own earlier export is replaced.
+        folder: the folder of the model, or of the codec, to write; its own earlier export is replaced.
         decay: of the average, per step.
     """
 
     def __init__(self, folder: Path, decay: float = 0.999) -> None:
-        super().__init__(decay=decay)
+        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))  # by differences: what stays the same stays exactly so
         self.folder = Path(folder)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """The average is still in place here; the parent takes it out again."""
-        if isinstance(pl_module, StemTraining | TextTraining) and trainer.is_global_zero and not trainer.sanity_checking:
+        writes = trainer.is_global_zero and not trainer.sanity_checking
+        if writes and isinstance(pl_module, StemTraining | TextTraining | CodecTraining):
             save(pl_module.model, self.folder, steps_trained=trainer.global_step, overwrite=True)
         super().on_validation_epoch_end(trainer, pl_module)
 
 
 class Listen(Callback):
-    """Audio and spectrogram of the first validation crop, taken apart in one evaluation, to TensorBoard."""
+    """Audio and spectrograms of the first validation crop to TensorBoard: taken apart in one evaluation, or coded."""
 
     def on_validation_batch_end(
         self,
@@ -44,20 +48,28 @@ class Listen(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,  # noqa: ARG002
     ) -> None:
-        """Needs a TensorBoardLogger and a model that hears mixtures; does nothing without them."""
+        """Needs a TensorBoardLogger, and a codec or a model that hears mixtures; does nothing without them."""
         board: Any = getattr(trainer.logger, "experiment", None)
-        if batch_idx > 0 or not isinstance(pl_module, StemTraining) or not hasattr(board, "add_audio"):
+        if batch_idx > 0 or not hasattr(board, "add_audio"):
             return
-        if not pl_module.model.config.conditioned:
+        if isinstance(pl_module, StemTraining) and pl_module.model.config.hears_mixtures:
+            sounds, rate = taken_apart(pl_module.model, batch[0][:1]), pl_module.model.config.rate
+        elif isinstance(pl_module, CodecTraining):
+            sounds, rate = {"sound": batch[0], "coded": pl_module.coded(batch[:1])[0]}, pl_module.codec.config.rate
+        else:
             return
-        clean, config = batch[0][:1], pl_module.model.config
-        high = torch.tensor(config.settings.learned.sigma_max, device=clean.device)
-        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).to(clean)
-        stems = pl_module.model.mixed(clean.sum(1))(high * noise, high)[0]
-        for name, stem in zip(("mixture", *config.stems), (clean[0].sum(0), *stems), strict=True):
-            mono = stem.mean(0).float().cpu()
-            board.add_audio(name, mono.clamp(-1, 1), trainer.global_step, sample_rate=config.rate)
+        for name, sound in sounds.items():
+            mono = sound.mean(0).float().cpu()
+            board.add_audio(name, mono.clamp(-1, 1), trainer.global_step, sample_rate=rate)
             board.add_image(name, picture(mono), trainer.global_step)
+
+
+def taken_apart(model: Model, clean: Tensor) -> dict[str, Tensor]:
+    """Mixture and estimated stems, (channels, samples) each, of stems (1, stems, channels, samples)."""
+    high = torch.tensor(model.config.settings.learned.sigma_max, device=clean.device)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).to(clean)
+    stems = model.mixed(clean.sum(1))(high * noise, high)[0]
+    return {"mixture": clean[0].sum(0), **dict(zip(model.config.stems, stems, strict=True))}
 
 
 def picture(mono: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 import lightning as L
 from torch.utils.data import DataLoader
 
-from stemweave.data.crops import FixedCrops, RandomCrops
+from stemweave.data.crops import FixedCrops, RandomCrops, Source
 from stemweave.data.shards import Cache
 
 
@@ -42,10 +42,14 @@ class StemCrops(L.LightningDataModule):
         self.seed, self.gain_db, self.polarity, self.remix = seed, gain_db, polarity, remix
         self.valid_crops, self.workers = valid_crops, workers
 
+    def cache(self, folder: Path) -> Source:
+        """The cache in a folder. Raises DataError where there is none."""
+        return Cache.open(folder)
+
     def train_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
         """An endless stream of batches, another one where training resumes; the trainer's `max_steps` ends it."""
         crops = RandomCrops(
-            Cache.open(self.train),
+            self.cache(self.train),
             self.length,
             self.seed,
             gain_db=self.gain_db,
@@ -58,4 +62,4 @@ class StemCrops(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
         """The same crops every time."""
-        return DataLoader(FixedCrops(Cache.open(self.valid), self.length, self.valid_crops, self.seed), self.batch_size)
+        return DataLoader(FixedCrops(self.cache(self.valid), self.length, self.valid_crops, self.seed), self.batch_size)

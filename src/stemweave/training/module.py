@@ -1,5 +1,6 @@
 """Training one network for every job: the denoising loss under randomly drawn conditions, as a LightningModule."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import lightning as L
@@ -7,25 +8,32 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from stemweave.diffusion.loss import LogNormal, LogUniform, denoising_loss
+from stemweave.diffusion.loss import LogNormal, LogUniform, Uniform, denoising_loss
 from stemweave.diffusion.precondition import Precondition
 from stemweave.errors import ModelError
-from stemweave.model.checkpoint import load_weights
+from stemweave.model.checkpoint import load_codec, load_weights
+from stemweave.model.codec import Codec
 from stemweave.model.config import ModelConfig
 from stemweave.model.model import Model
 from stemweave.training.conditions import Conditions, Shares, draw_conditions
+from stemweave.training.latent_data import LatentCrops
 from stemweave.training.rates import Rates
 
 
 class StemTraining(L.LightningModule):
     """Trains a `Model` on (stems, known) batches: (batch, stems, channels, samples) and (batch, stems).
 
+    A model over latents is trained on batches of these, and its codec stays as it is.
+
     Args:
         config: the model to train.
-        shares: how often each conditioning mode is trained.
-        noise: noise levels without the mixture; matched to the sampler's range.
+        codec: the folder of the codec whose latents the batches hold, which becomes the model's own; left out, the model has
+            the codec of `config`, if any, with the weights of `start_from`.
+        shares: how often each conditioning mode is trained; 0 for those that the network cannot hear.
+        noise: noise levels without the mixture; matched to the sampler's range. In a recipe, `Uniform` by its class path.
         noise_mixed: noise levels with the mixture given: high, where separation in few evaluations lives.
         plain: share of mixture items that take their level from `noise` all the same.
+        valid_sigmas: noise levels that validation looks at.
         rate_peak: AdamW's learning rate between warm-up and cool-down.
         warm_up: steps over which the rate rises.
         cool_down: last steps of the trainer, over which the rate falls to zero. A run may thus be stopped at any time and
@@ -38,10 +46,12 @@ class StemTraining(L.LightningModule):
     def __init__(
         self,
         config: ModelConfig,
+        codec: Path | None = None,
         shares: Shares = Shares(),
-        noise: LogNormal = LogNormal(-3.0, 1.4, 1e-3, 2.0),
+        noise: LogNormal | Uniform = LogNormal(-3.0, 1.4, 1e-3, 2.0),
         noise_mixed: LogUniform = LogUniform(0.5, 2.0),
         plain: float = 0.3,
+        valid_sigmas: tuple[float, ...] = (0.02, 0.1, 0.5),
         rate_peak: float = 1e-3,
         warm_up: int = 200,
         cool_down: int = 1000,
@@ -50,13 +60,26 @@ class StemTraining(L.LightningModule):
         start_from: Path | None = None,
     ) -> None:
         super().__init__()
-        if not config.conditioned and shares.weights[1:] != (0, 0, 0):
-            raise ModelError(f"{config.name} cannot be given stems or mixtures: its shares must be 0 for all but nothing")
-        self.model = Model(config)
+        check_heard(config, shares)
+        held = None if codec is None else load_codec(codec)
+        self.model = Model(replace(config, codec=held.config) if held else config)
         self.shares, self.noise, self.noise_mixed, self.plain = shares, noise, noise_mixed, plain
+        self.valid_sigmas = valid_sigmas
         self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas)
         if start_from is not None:
             load_weights(self.model, start_from)
+        self.model.codec = (held or self.model.codec).requires_grad_(False)
+
+    def on_fit_start(self) -> None:
+        """Raises ModelError where the data are latents of another codec than the model's."""
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, LatentCrops):
+            own, other = self.model.codec, load_codec(data.codec)
+            if not isinstance(own, Codec) or own.digest() != other.digest():
+                raise ModelError(
+                    f"{self.model.config.name} is not trained with {data.codec}, the codec of its data: give `codec` of model "
+                    "and data alike"
+                )
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:  # noqa: ARG002
         """One batch's loss."""
@@ -93,18 +116,20 @@ class StemTraining(L.LightningModule):
         return Precondition(level).weight(sigma)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """Losses per mode at fixed noise levels and fixed noise; of a conditioned network, how it separates."""
+        """Losses per mode at fixed noise levels and fixed noise; where it hears mixtures, how it separates."""
         clean, known = batch
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(index)).to(clean)
         none, every = torch.zeros_like(known), torch.ones_like(known[:, 0])
         first = none.clone()
         first[:, 0] = known[:, 0] & (known.shape[1] > 1)
         modes = {"nothing": Conditions(none, ~every)}
-        if self.model.config.conditioned:
-            modes |= {"given": Conditions(first, ~every), "mixture": Conditions(none, every)}
+        if self.model.config.hears_stems:
+            modes["given"] = Conditions(first, ~every)
+        if self.model.config.hears_mixtures:
+            modes["mixture"] = Conditions(none, every)
             self.log_separation(clean, noise)
         for name, conditions in modes.items():
-            for level in (0.02, 0.1, 0.5):
+            for level in self.valid_sigmas:
                 sigma = torch.full_like(clean[:, 0, 0, 0], level)
                 self.log(f"valid/{name}-{level}", self.loss(clean, known, conditions, sigma, noise), batch_size=len(clean))
 
@@ -117,7 +142,15 @@ class StemTraining(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up and a linear cool-down at the end."""
-        return self.rates.optimizers(self.model, int(self.trainer.estimated_stepping_batches))
+        return self.rates.optimizers(self.model.net, int(self.trainer.estimated_stepping_batches))
+
+
+def check_heard(config: ModelConfig, shares: Shares) -> None:
+    """Raises ModelError for shares of what the network was not made to hear."""
+    if (shares.mixture or shares.both) and not config.hears_mixtures:
+        raise ModelError(f"{config.name} cannot be given mixtures: its shares of mixture and both must be 0")
+    if shares.given and not config.hears_stems:
+        raise ModelError(f"{config.name} cannot be given stems: its share of given must be 0")
 
 
 def improvement(estimate: Tensor, clean: Tensor) -> list[Tensor]:

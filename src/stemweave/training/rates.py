@@ -12,7 +12,8 @@ from torch import nn
 class Rates:
     """AdamW with a learning rate that rises to `rate_peak` in `warm_up` steps, stays, and falls to 0 in the last `cool_down`.
 
-    `decay`: weight decay of matrices; `betas`: averages of the gradient and of its square.
+    `decay`: weight decay of matrices; `betas`: averages of the gradient and of its square; `fade`: a factor on the rate at each
+    step, besides.
     """
 
     rate_peak: float
@@ -20,6 +21,7 @@ class Rates:
     cool_down: int
     decay: float
     betas: tuple[float, float]
+    fade: float = 1.0
 
     def optimizers(self, model: nn.Module, total: int) -> OptimizerLRSchedulerConfig:
         """For a model trained for so many steps in all."""
@@ -27,9 +29,12 @@ class Rates:
         others = [p for p in model.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": self.decay}, {"params": others, "weight_decay": 0.0}]
         optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=self.betas, fused=True)
-        factor = partial(trapezoid, warm_up=self.warm_up, cool_down=self.cool_down, total=total)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(self.factor, total=total))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def factor(self, step: int, total: int) -> float:
+        """On `rate_peak`, at one of so many steps."""
+        return trapezoid(step, self.warm_up, self.cool_down, total) * self.fade**step
 
 
 def trapezoid(step: int, warm_up: int, cool_down: int, total: int) -> float:

@@ -1,58 +1,26 @@
 """Mixtures and what sounds in them for training and validation, as LightningDataModules: one per kind of source."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from stemweave.data.descriptions import PHRASINGS, Descriptions, rendered
 from stemweave.data.jamendo import open_jamendo
 from stemweave.data.mixtures import Mixtures, Parted, Parts, labels
 from stemweave.data.shards import Cache
-from stemweave.data.streams import Draw, Fixed, Stream, Texted
+from stemweave.data.streams import Draw, Texted
 from stemweave.data.texted import Windows, open_sounds, open_texted
-from stemweave.training.text_module import Batch
-
-Collate = Callable[[Sequence[Any]], Batch]
+from stemweave.training.draws import Draws
 
 
-class TextedMixtures(L.LightningDataModule):
-    """What all of them share: endless random draws to train on, fixed ones to validate on.
-
-    Args:
-        batch_size: draws per step.
-        seed: of the draws; each worker and each rank draws its own.
-        valid_crops: how many fixed draws validate.
-        workers: loader processes.
-    """
+class TextedMixtures(Draws):
+    """What all of them share: batches of mixtures and what sounds in each; arguments as those of `Draws`."""
 
     def __init__(self, batch_size: int = 8, seed: int = 0, valid_crops: int = 64, workers: int = 0) -> None:
-        super().__init__()
-        self.batch_size, self.seed, self.valid_crops, self.workers = batch_size, seed, valid_crops, workers
-        self.collate: Collate = together
-
-    def draws(self, split: str) -> Draw[Any]:
-        """What is drawn from "train" or "validation"."""
-        raise NotImplementedError
-
-    def train_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
-        """An endless stream of batches, another one where training resumes; the trainer's `max_steps` ends it."""
-        stream = Stream(self.draws("train"), self.seed)
-        if self.trainer:
-            stream.set_epoch(self.trainer.global_step)
-        return self._loader(stream, self.workers)
-
-    def val_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
-        """The same draws every time."""
-        return self._loader(Fixed(self.draws("validation"), self.valid_crops, self.seed), 0)
-
-    def _loader(self, draws: Stream[Any] | Fixed[Any], workers: int) -> DataLoader:  # type: ignore[type-arg]
-        persistent = workers > 0
-        return DataLoader(draws, self.batch_size, num_workers=workers, persistent_workers=persistent, collate_fn=self.collate)
+        super().__init__(batch_size, seed, valid_crops, workers)
+        self.collate = together
 
 
 class SubMixtures(TextedMixtures):
