@@ -130,7 +130,7 @@ def readme_block() -> str:
     parts = [
         "**Separation**, `runs/separation.sh`:", "", *separations(), "",
         "**The same network through the paper's rules**, `runs/likelihoods.sh`:", "", *rules(), "",
-        "**Songs taken apart by names**, by a model that never heard a stem alone, `runs/gmsdi_separation.sh`:", "", *told(), "",
+        "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:", "", *told(), "",
         "**Accompaniment hears its context**, `runs/accompaniment.sh`:", "", *contexts(), "",
         "**Speed and memory**, `runs/speed.sh`:", "", *speed(),
     ]  # fmt: skip
