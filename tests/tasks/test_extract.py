@@ -66,7 +66,7 @@ def test_it_is_the_separator_of_the_two_begun_at_the_song(text_studio: Studio) -
 
 
 def test_extraction_begins_at_the_song() -> None:
-    how = extraction(Sampler.of(sw.Sampling(3, 1.0, 0.1)), sw.direct, 7)
+    how = extraction(AGAINST_REST, Sampler.of(sw.Sampling(3, 1.0, 0.1)), sw.direct, 7)
     assert (how.likelihood, how.seed, how.residual) == (AGAINST_REST, 7, False)
     assert how.share == Against(sw.direct)
     assert how.sampler is not None
@@ -187,7 +187,7 @@ def test_guidance_out_of_range(text_studio: Studio, guidance: float) -> None:
 
 def test_blocks_join_to_the_length_of_a_long_song(text_model: TextModel) -> None:
     song = Clip(SONG[:1], 22050)
-    how = extraction(Sampler.of(sw.Sampling(1, 1.0, 0.1)), sw.masked, 1)
+    how = extraction(AGAINST_REST, Sampler.of(sw.Sampling(1, 1.0, 0.1)), sw.masked, 1)
     blocks = list(separate(duet(text_model, "bass"), song, how))
     assert len(blocks) > 1
     torch.testing.assert_close(torch.cat(blocks, -1).sum(0), SONG[:1], atol=1e-5, rtol=0)

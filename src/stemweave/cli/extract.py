@@ -9,7 +9,7 @@ from stemweave.cli.prompts import TEXTED, Asked, words
 from stemweave.cli.sampling import changed, settings_of
 from stemweave.cli.separate import Work
 from stemweave.cli.values import encoding
-from stemweave.tasks.extract import duet, extraction
+from stemweave.tasks.extract import AGAINST_REST, duet, extraction, own_rule, own_walk
 from stemweave.tasks.prompting import separating
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import direct, masked
@@ -50,9 +50,11 @@ def extract(
     form = encoding(file_format, int16=int16, int24=int24, float32=float32)
     studio = Asked.of(None, None, guidance).studio(model or TEXTED, quality, device)
     studio = replace(studio, model=duet(studio.model, prompt, negative, rest))
-    own = settings_of(studio.config, quality).extractor
-    used = changed(own, steps=steps, solver=solver, churn=churn, resamples=resamples)
-    how = extraction(Sampler.of(used), direct if direct_signals else masked, checked_seed(seed))
+    settings = settings_of(studio.config, quality)
+    asked = {steps, solver, churn, resamples} != {None} or quality is options.Quality.PAPER
+    rule = AGAINST_REST if asked else own_rule(settings)
+    used = changed(own_walk(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
+    how = extraction(rule, Sampler.of(used), direct if direct_signals else masked, checked_seed(seed))
     root = output / studio.config.name
     place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
     work = Work(studio, how, studio.stems, place, arguments, words(separating(studio.model)) | asdict(used), "extract")

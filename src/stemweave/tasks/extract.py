@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from stemweave.errors import UsageError
+from stemweave.model.config import Sampling, Settings
 from stemweave.model.lineup import Lineup, together
 from stemweave.model.model import Model
-from stemweave.tasks.likelihoods import Dirac
+from stemweave.tasks.likelihoods import Dirac, Likelihood, expected, own_likelihood, own_sampling
 from stemweave.tasks.prompting import extracting, texted
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import Separation, Share
@@ -19,12 +20,23 @@ AGAINST_REST = Dirac(REST)
 """How a song is shared between a sound and the rest (2403.11706 eq. 14)."""
 
 
-def extraction(sampler: Sampler, share: Share, seed: int) -> Separation:
+def own_rule(settings: Settings) -> Likelihood:
+    """How a model takes one sound out: by expected spectra at once where it takes songs apart so, else by a walk."""
+    return expected if own_likelihood(settings) is expected else AGAINST_REST
+
+
+def own_walk(settings: Settings, rule: Likelihood) -> Sampling:
+    """How the settings sample either."""
+    return settings.extractor if rule is AGAINST_REST else own_sampling(settings, rule)
+
+
+def extraction(rule: Likelihood, sampler: Sampler, share: Share, seed: int) -> Separation:
     """How `separate` extracts with a `duet`: the sound and the rest, which sum to the song.
 
-    The walk begins at the song, shared out by the expected spectra, or by expected power where the model has none.
+    A walk begins at the song, shared out by the expected spectra, or by expected power where the model has none.
     """
-    return Separation(AGAINST_REST, replace(sampler, start=best_known), Against(share), seed=seed)
+    start = best_known if rule is AGAINST_REST else None
+    return Separation(rule, replace(sampler, start=start), Against(share), seed=seed)
 
 
 def duet(model: Model, prompt: str, negative: str | None = None, rest: str | None = None) -> Lineup:

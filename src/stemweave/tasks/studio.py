@@ -18,7 +18,7 @@ from stemweave.model.precision import pick_device, pick_precision, place
 from stemweave.tasks import accompany as playing
 from stemweave.tasks import generate as inventing
 from stemweave.tasks.coupled import Coupling
-from stemweave.tasks.extract import TARGET, duet, extraction
+from stemweave.tasks.extract import AGAINST_REST, TARGET, duet, extraction, own_rule, own_walk
 from stemweave.tasks.likelihoods import Likelihood, own_likelihood
 from stemweave.tasks.prompting import texted
 from stemweave.tasks.sampler import Progress, Sampler, silent_progress
@@ -171,10 +171,13 @@ class Studio:
         """Take one sound out of a song, by its name: the stem "target" and the residual, which sum to the song.
 
         `negative`: what it is not. `rest`: what else sounds in the song; by default the model's own stems but those that
-        `prompt` names. Raises ModelError for a model that is not told in words, UsageError for what it cannot read.
+        `prompt` names. `sampler`: walk by this one; by default as the model is best used. Raises ModelError for a model that is
+        not told in words, UsageError for what it cannot read.
         """
         told = duet(self.model, prompt, negative, rest)
-        how = extraction(sampler or Sampler.of(told.config.settings.extractor), share, checked_seed(seed))
+        settings = told.config.settings
+        rule = AGAINST_REST if sampler else own_rule(settings)
+        how = extraction(rule, sampler or Sampler.of(own_walk(settings, rule)), share, checked_seed(seed))
         with opened(song, rate) as source:
             whole = torch.cat(list(separate(told, source, how, progress)), -1)
             return Stems((TARGET,), whole[:1], source.rate, whole[1], how.seed)
