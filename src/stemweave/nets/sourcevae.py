@@ -17,9 +17,6 @@ from torch import Tensor, nn
 from stemweave.errors import ModelError
 from stemweave.nets.lapped import Lapped
 
-LEVEL, RESIDUAL, LOG_VARIANCE = 0.05, 0.1, -4.0
-"""Where training starts: RMS of sounds, gain of residuals' last layers, log variance of latents."""
-
 
 @dataclass(frozen=True)
 class SourceVAEConfig:
@@ -166,21 +163,3 @@ def longer(width: int, stride: int, dilations: Sequence[int]) -> nn.Sequential:
     residuals = (Residual(width // 2, dilation) for dilation in dilations)
     lengthen = nn.ConvTranspose1d(width, width // 2, 2 * stride, stride, math.ceil(stride / 2))
     return nn.Sequential(Snake(width), lengthen, *residuals)
-
-
-@torch.no_grad()
-def initialise(net: SourceVAE) -> None:
-    """Weights to train from: layers keep power, residuals change little, latents of sounds are about one and nearly sure."""
-    gains = {net.encoder[0]: 1 / LEVEL, net.decoder[-1]: LEVEL}
-    gains |= {module[-1]: RESIDUAL for module in net.modules() if isinstance(module, Residual)}
-    for module in net.modules():
-        if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
-            module.weight.normal_(std=gains.get(module, 1.0) * inputs(module) ** -0.5)
-            module.bias.zero_()  # type: ignore[union-attr]
-    net.encoder[-1].bias[net.config.latent :] = LOG_VARIANCE  # type: ignore[operator]
-
-
-def inputs(convolution: nn.Conv1d | nn.ConvTranspose1d) -> int:
-    """How many values are summed in each that a convolution gives."""
-    (kernel,), (stride,) = convolution.kernel_size, convolution.stride
-    return convolution.in_channels * (kernel // stride if isinstance(convolution, nn.ConvTranspose1d) else kernel)

@@ -13,7 +13,7 @@ from stemweave.errors import ModelError
 from stemweave.model.checkpoint import load_weights
 from stemweave.model.codec import Codec, CodecConfig
 from stemweave.nets.discriminators import DiscriminatorConfig, Discriminators
-from stemweave.nets.sourcevae import initialise
+from stemweave.nets.start import initialise
 from stemweave.nets.weightnorm import folded, normed
 from stemweave.training.additive import draw_change, draw_sums
 from stemweave.training.codec_losses import (
@@ -89,7 +89,8 @@ class CodecTraining(L.LightningModule):
         self.weights, self.additive, self.adversarial_from = weights, additive, adversarial_from
         self.clip, self.clip_discriminators = clip, clip_discriminators
         self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas, fade)
-        initialise(self.codec.net)
+        if self.codec.net.lapped:  # the published network starts from torch's own random weights
+            initialise(self.codec.net)
         if start_from is not None:
             load_weights(self.codec, start_from)
         if weight_norm:
