@@ -159,7 +159,7 @@ EFFICIENCY = {
 CODEC = {
     "--codec nobody": "unknown model 'nobody': expected one of",
     "--codec ours": "ours holds no config.json; a model is a folder with",
-    "--codec band": "band is a model, expected a codec alone",
+    "--codec band": "band is a model of sound itself, expected a codec",
     "--codecs opus": "--codecs 'opus' has no number after the colon, such as opus:24",
     "--codecs tape:3": "--codecs is 'tape', expected one of opus, mp3, vorbis",
 }
