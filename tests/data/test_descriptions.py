@@ -97,7 +97,7 @@ def test_the_recipes_vocabulary_knows_all_that_its_songs_are_called():
     names = {instrument(stem, entry | {"effects": [{"name": fx}]}) for stem, entry in played for fx in ("none", "drive")}
     assert {"overdriven electric guitar", "clean electric guitar", "brushed drums"} < names
     band = {name: name for name in names}
-    phrasings = tuple(recipe["data"]["init_args"]["phrasings"])
+    phrasings = tuple(recipe["data"]["init_args"]["mixtures"]["init_args"]["phrasings"])
     rng = np.random.default_rng(0)
     for style in NAMED:
         describe = Descriptions({"Track00001": Song(style, 96.4, band)}, 0.0, phrasings)

@@ -82,7 +82,7 @@ def mel_spectrogram(audio: Tensor, rate: int, bands: int = _BANDS) -> Tensor:
 def mel_filters(bins: int, rate: int, bands: int) -> Tensor:
     """Triangles (bands, bins), each at least one bin wide."""
     edges = torch.tensor([_hertz(at) for at in np.linspace(0, _mel(rate / 2), bands + 2)])
-    frequency = torch.linspace(0, rate / 2, bins)
+    frequency = torch.linspace(0, rate / 2, bins, device=edges.device)
     width = edges.diff().clamp(min=rate / 2 / bins)
     up = (frequency - edges[1:-1, None]) / width[:-1, None] + 1
     down = (edges[1:-1, None] - frequency) / width[1:, None] + 1
