@@ -155,7 +155,7 @@ def test_a_part_is_two_or_more_stems_of_the_mixture_and_its_text_names_absent_on
     cache = make((STEMS, STEMS))
     drawn = take(Parts(Mixtures(cache, 500)), 600)
     absent = Counter()
-    for audio, rate, text, part, said in drawn:
+    for audio, rate, text, part, said, others in drawn:
         assert (rate, part.shape, part.dtype) == (22050, (1, 500), torch.float32)
         assert of(audio) == text
         whole, held, named = (set(names.split(", ")) for names in (text, of(part), said))
@@ -163,13 +163,15 @@ def test_a_part_is_two_or_more_stems_of_the_mixture_and_its_text_names_absent_on
         assert held <= whole
         assert held <= named
         assert not named & (whole - held), "what sounds beside the part is not named"
-        absent.update((stem in named) for stem in map(str.capitalize, STEMS) if stem not in whole)
-    assert len({(text, of(part)) for _, _, text, part, _ in drawn}) == 6 + 4 * 4 + 11
+        missing = [stem for stem in map(str.capitalize, STEMS) if stem not in whole]
+        assert others == ", ".join(missing)
+        absent.update(stem in named for stem in missing)
+    assert len({(text, of(part)) for _, _, text, part, *_ in drawn}) == 6 + 4 * 4 + 11
     assert absent[True] / absent.total() == pytest.approx(0.5, abs=0.06)
 
 
 def test_of_two_stems_the_part_is_both(make):
-    for audio, _, text, part, said in take(Parts(Mixtures(make((("bass", "drums"),) * 2), 500)), 20):
+    for audio, _, text, part, said, _ in take(Parts(Mixtures(make((("bass", "drums"),) * 2), 500)), 20):
         assert torch.equal(audio, part)
         assert text == "Bass, Drums"
         assert {"Bass", "Drums"} <= set(said.split(", ")) <= {"Bass", "Drums", "Guitar", "Piano"}

@@ -121,7 +121,8 @@ def test_every_parameter_and_the_prompt_have_a_gradient() -> None:
         torch.nn.init.normal_(blank, std=0.1)
     prompt = told(2)
     tokens, pooled = prompt.tokens.requires_grad_(), prompt.pooled.requires_grad_()
-    net(noised(2), torch.tensor([0.3, 2.0]), prompt).square().sum().backward()
+    answer, heard = net.estimate(noised(2), torch.tensor([0.3, 2.0]), prompt)
+    (answer.square().sum() + net.present(heard, prompt).sum()).backward()
     still = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not still
     for heard in (tokens, pooled):
@@ -183,16 +184,32 @@ def test_usual_answers_of_more_sounds_than_kinds_are_the_closest(net: TextUNet) 
 
 
 def test_shares_are_the_ratio_of_what_each_part_brings_to_what_the_whole_is(net: TextUNet) -> None:
-    """One look at the mixture, told of the whole; a part's expected power over that of all is its share of each coefficient."""
-    mixture, whole, parts = noised(2, 320)[:, 0], told(1, 4, seed=2), told(3, 2, seed=3)
+    """One look; a part's power over that of all is its share of each coefficient, each sound's counting as likely as it is."""
+    mixture, nothing, parts = noised(2, 320)[:, 0], told(1, 4, seed=2), told(3, 2, seed=3)
     seen = mixture.unsqueeze(1) / math.hypot(1, 0.5)
-    _, heard = net.estimate(seen, torch.full((2,), 0.5), whole.repeated(2))
-    expected = [net.expected(heard, one.repeated(2)).exp() for one in parts.split()]
-    shares = net.shares(mixture, whole, parts)
+    _, heard = net.estimate(seen, torch.full((2,), 0.5), nothing.repeated(2))
+    asked = [one.repeated(2) for one in parts.split()]
+    likely = [net.present(heard, one).sigmoid()[:, :, None, None, None] for one in asked]
+    assert max(p.max() for p in likely) - min(p.min() for p in likely) > 0.01
+    expected = [(p * net.each(heard, one).exp()).sum(1) for p, one in zip(likely, asked, strict=True)]
+    shares = net.shares(mixture, nothing, parts)
     assert shares.shape == (2, 3, 1, 320)
     for part, power in zip(shares.unbind(1), expected, strict=True):
         wanted = power / sum(expected) * net.lapped.cosines(mixture)
         torch.testing.assert_close(net.lapped.cosines(part)[:, :, 1:-1], wanted[:, :, 1:-1], atol=1e-4, rtol=1e-3)
+
+
+def test_what_is_there_at_all_is_heard_of_each_sound_in_the_whole_recording(net: TextUNet) -> None:
+    """Log odds: of the mean over frames, of each sound alone."""
+    tokens, frames = told(2, 3).tokens, torch.randn(2, 5, TINY.widths[0])
+    heard = Heard(frames, *torch.zeros(2, 2, 1, 5, 32))
+    mask = torch.ones(2, 3, dtype=torch.bool)
+    odds = net.present(heard, Prompt(tokens, mask, tokens[:, 0]))
+    assert odds.shape == (2, 3)
+    backwards = Prompt(tokens.flip(1), mask, tokens[:, 0])
+    torch.testing.assert_close(net.present(Heard(frames.flip(1), *heard[1:]), backwards), odds.flip(1))
+    alone = [net.present(heard, Prompt(tokens[:, n : n + 1], mask[:, :1], tokens[:, 0])) for n in range(3)]
+    torch.testing.assert_close(torch.cat(alone, 1), odds)
 
 
 def test_surprise_is_the_divergence_of_spectra() -> None:

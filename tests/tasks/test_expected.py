@@ -25,6 +25,8 @@ def make_taught(text_model: TextModel) -> TextModel:
     tokens = model.conditioner(model.conditioner.prepare(list(model.config.stems))).tokens[:, 0]
     net.sounds.answer.weight.zero_()
     net.sounds.expect(tokens, net.answers(torch.stack((low, flat, high, flat)).log()))
+    for part in (net.presence.kind.weight, net.presence.kind.bias):
+        part.zero_()
     return model
 
 
@@ -37,6 +39,17 @@ def test_parts_are_in_the_ratio_of_what_is_expected_and_sum_to_the_song(taught: 
     below, above = frames[:, : half - 8].mean(1), frames[:, half + 8 :].mean(1)
     assert below[0] > 0.9 * below.sum()
     assert above[2] > 0.9 * above.sum()
+
+
+def test_what_is_not_there_brings_nothing(taught: TextModel) -> None:
+    """The more likely a stem is there at all, the more of the song is it."""
+    drums = taught.conditioner(taught.conditioner.prepare(["drums"])).tokens[0, 0]
+    there = taught.shares(SONG)
+    taught.net.presence.place.bias += 1.0
+    taught.net.presence.kind.weight -= 10 * drums / drums.square().sum()
+    parts = taught.shares(SONG)
+    assert parts[:, 1].norm() < 1e-3 * there[:, 1].norm()
+    torch.testing.assert_close(parts.sum(1), SONG, atol=1e-5, rtol=0)
 
 
 def test_a_batch_is_its_items(taught: TextModel) -> None:

@@ -30,6 +30,15 @@ def test_mel_distance_is_that_of_the_evaluation(sounds: tuple[torch.Tensor, torc
     assert losses.FLOOR == measured.FLOOR
 
 
+def test_what_is_too_faint_does_not_count(sounds) -> None:
+    """Below `faint` all bands are equal; louder ones differ as they did."""
+    sound = sounds[0] / sounds[0].abs().max()
+    loud, published = losses.MelDistance(RATE, 1.0), losses.MelDistance(RATE)
+    assert loud(1e-3 * sound, 1e-4 * sound) == 0
+    assert published(1e-3 * sound, 1e-4 * sound) > 0
+    torch.testing.assert_close(loud(1e9 * sound, 1e8 * sound), published(1e4 * sound, 1e3 * sound))
+
+
 def test_mel_distance_of_a_gain_is_its_logarithm_at_every_scale(sounds: tuple[torch.Tensor, torch.Tensor]) -> None:
     mel, sound = losses.MelDistance(RATE), sounds[0]
     assert mel(sound, sound).item() == 0

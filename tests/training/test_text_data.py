@@ -94,8 +94,9 @@ def test_parts_come_with_mixtures_as_the_other_data_draw_them(cached: Path) -> N
     data = PartedMixtures(inner)
     assert (data.batch_size, data.valid_crops, data.seed, data.workers) == (5, 7, 4, 0)
     assert [len(texts) for _, texts, *_ in data.val_dataloader()] == [5, 2]
-    for mixtures, texts, parts, said in taken(data, 4):
+    for mixtures, texts, parts, said, absent in taken(data, 4):
         assert mixtures.shape == parts.shape == (5, 1, 512)
+        assert absent == [", ".join(stem.capitalize() for stem in LEVELS if stem.capitalize() not in text) for text in texts]
         for mixture, text, part, names in zip(mixtures, texts, parts, said, strict=True):
             whole = {stem for stem in LEVELS if stem.capitalize() in text}
             held = {stem for stem in whole if stem.capitalize() in names}

@@ -16,9 +16,10 @@ from stemweave.model.texted import TextModel
 from stemweave.training import text_module
 from stemweave.training.callbacks import ExportAverage
 from stemweave.training.text_data import together
-from stemweave.training.text_module import TextTraining
+from stemweave.training.text_module import Losses, TextTraining
 
 PITCHES = {"bass": 0.02, "guitar": 0.3, "piano": 0.7}
+SOUNDS = ("bass", "drums", "guitar", "piano")
 QUIET = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False, "logger": False}
 
 
@@ -55,7 +56,7 @@ def test_the_loss_is_the_weighted_error_of_single_items(module: TextTraining) ->
     """Mean of λ(σ)·|D(x + σn; σ, prompt) − x|² over the batch (2206.00364 eq. 2), each under its own prompt and level."""
     (mixture, texts), sigma = batch(3), torch.tensor([0.02, 0.1, 0.5])
     noise, model = torch.randn_like(mixture), module.model
-    loss = module.loss(mixture, sigma, noise, module.told(texts))
+    loss = module.losses(mixture, texts, sigma, noise, module.told(texts)).denoising
     each = []
     for clean, own, level, text in zip(mixture, noise, sigma, texts, strict=True):
         denoised = model.told({"it": text}).prior()((clean + level * own)[None, None], level)[0, 0]
@@ -72,11 +73,11 @@ class Asked:
         self.prompts: list[object] = []
         self.parts: list[object] = []
 
-    def __call__(self, mixture, sigma, noise, prompt, part):  # type: ignore[no-untyped-def]
+    def __call__(self, mixture, said, sigma, noise, prompt, part):  # type: ignore[no-untyped-def]
         self.parts.append(part)
         self.calls.append((mixture, sigma, noise))
         self.prompts.append(prompt)
-        return torch.zeros(()), torch.zeros(())
+        return Losses(*torch.zeros(3))
 
 
 @pytest.fixture(name="asked")
@@ -84,6 +85,7 @@ def make_asked(module: TextTraining, monkeypatch: pytest.MonkeyPatch) -> Asked:
     asked = Asked()
     monkeypatch.setattr(module, "losses", asked)
     monkeypatch.setattr(module, "log", lambda *_, **__: None)
+    monkeypatch.setattr(module, "log_dict", lambda *_, **__: None)
     monkeypatch.setattr(module, "lr_schedulers", lambda: torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD([torch.ones(1)])))
     return asked
 
@@ -132,8 +134,8 @@ def test_parts_teach_what_to_expect_of_some_of_what_sounds(module: TextTraining)
     (mixture, texts), (part, _) = batch(3), batch(3)
     part, sigma, noise = 0.3 * part.flip(0), torch.full((3,), 0.05), torch.zeros_like(mixture)
     prompt = module.told(texts)
-    loss, whole = module.losses(mixture, sigma, noise, prompt)
-    same, both = module.losses(mixture, sigma, noise, prompt, (part, ["piano", "guitar", "drums"]))
+    loss, whole, _ = module.losses(mixture, texts, sigma, noise, prompt)
+    same, both, _ = module.losses(mixture, texts, sigma, noise, prompt, (part, ["piano", "guitar", "drums"], [""] * 3))
     net, known, level = module.model.net, module.model.precondition, sigma[:, None, None, None]
     _, heard = net.estimate(known.scale(level) * mixture.unsqueeze(1), known.noise(sigma), prompt)
     expected = net.expected(heard, module.told(["piano", "guitar", "drums"]))
@@ -141,19 +143,38 @@ def test_parts_teach_what_to_expect_of_some_of_what_sounds(module: TextTraining)
     wanted = net.surprise(expected, part.unsqueeze(1) / module.model.config.sigma_data, loud).mean()
     torch.testing.assert_close(both - whole, wanted)
     assert torch.equal(loss, same)
-    assert module.losses(mixture, sigma, noise, prompt, (mixture, texts))[1] == pytest.approx(2 * whole.item(), rel=1e-5)
+    twice = module.losses(mixture, texts, sigma, noise, prompt, (mixture, texts, [""] * 3)).surprise
+    assert twice.item() == pytest.approx(2 * whole.item(), rel=1e-5)
+
+
+def test_doubt_is_the_cross_entropy_of_what_sounds_and_what_does_not(module: TextTraining) -> None:
+    """Of each sound by itself, whatever the network was told; padding and what is not said do not count."""
+    mixture, _ = batch(3)
+    said, absent = ["bass, drums", "guitar", "piano, bass, drums"], ["piano", "", "guitar"]
+    net, known, prompt = module.model.net, module.model.precondition, module.model.conditioner.null(3)
+    torch.nn.init.normal_(net.presence.kind.bias)
+    sigma, noise = torch.full((3,), 0.05), torch.zeros_like(mixture)
+    doubt = module.losses(mixture, said, sigma, noise, prompt, (mixture, said, absent)).doubt
+    heard = net.estimate(known.scale(sigma[:, None, None, None]) * mixture.unsqueeze(1), known.noise(sigma), prompt)[1]
+    odds = {(item, one): net.present(heard, module.told([one] * 3))[item, 0] for item in range(3) for one in SOUNDS}
+    sure = [odds[item, one].sigmoid() for item, text in enumerate(said) for one in text.split(", ")]
+    unsure = [1 - odds[0, "piano"].sigmoid(), 1 - odds[2, "guitar"].sigmoid()]
+    torch.testing.assert_close(doubt, -torch.stack([*sure, *unsure]).log().mean())
+    assert module.losses(mixture, said, sigma, noise, prompt).doubt == 0
+    everything = module.losses(mixture, said, sigma, noise, prompt, (mixture, said, [""] * 3)).doubt
+    torch.testing.assert_close(everything, -torch.stack(sure).log().mean())
 
 
 def test_batches_with_parts_train_and_validate(module: TextTraining, asked: Asked) -> None:
     mixture, texts = batch(3)
-    with_part = (mixture, texts, 0.5 * mixture, ["piano"] * 3)
+    with_part = (mixture, texts, 0.5 * mixture, ["piano"] * 3, ["drums"] * 3)
     module.training_step(with_part, 0)
     module.validation_step(with_part, 0)
     module.training_step((mixture, texts), 0)
     *parts, none = asked.parts
     assert none == ()
     assert len(parts) == 10
-    assert all(part[0] is with_part[2] and part[1] == ["piano"] * 3 for part in parts)
+    assert all(part == with_part[2:] for part in parts)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -27,8 +27,8 @@ ABSENT = 0.5
 Places = NDArray[np.int64]
 """Places of stems among those of the cache, ascending."""
 
-Parted = tuple[Tensor, int, str, Tensor, str]
-"""As `Texted`, and a part of the mixture with its text."""
+Parted = tuple[Tensor, int, str, Tensor, str, str]
+"""As `Texted`, a part of the mixture with its text, and what is not in the mixture."""
 
 Describe = Callable[[str, Sequence[str], np.random.Generator], str]
 """(track id, the stems that sound, generator) to text."""
@@ -110,20 +110,20 @@ class Parts:
     """Draws a mixture and its text as ``mixtures`` does, and goes on with a part of it and the part's text.
 
     The part is of two stems or more of the mixture, any choice as likely as in `Mixtures`. Its text also names, by their
-    labels, half of the cache's stems that are not in the mixture: they bring nothing.
+    labels, half of the cache's stems that are not in the mixture: they bring nothing. Last come the labels of all of these.
     """
 
     mixtures: Mixtures
 
     def __call__(self, rng: np.random.Generator) -> Parted:
-        """A mixture, its rate in Hz and its text, a part, its text."""
+        """A mixture, its rate in Hz and its text, a part, its text, and what is absent; "" for nothing."""
         draw, cache = self.mixtures, self.mixtures.cache
         whole = draw.chosen(rng)
         part, text = subset(whole.stems, rng), draw.told(whole.track, whole.stems, rng)
-        others = np.setdiff1d(np.arange(len(cache.stems)), whole.stems)
-        absent = labels(whole.track, [cache.stems[stem] for stem in others if rng.random() < ABSENT], rng)
-        said = ", ".join(filter(None, (draw.told(whole.track, part, rng), absent)))
-        return whole.summed(whole.stems), cache.rate, text, whole.summed(part), said
+        absent = [cache.stems[stem] for stem in np.setdiff1d(np.arange(len(cache.stems)), whole.stems)]
+        some = labels(whole.track, [stem for stem in absent if rng.random() < ABSENT], rng)
+        said = ", ".join(filter(None, (draw.told(whole.track, part, rng), some)))
+        return whole.summed(whole.stems), cache.rate, text, whole.summed(part), said, labels(whole.track, absent, rng)
 
 
 def subset(items: Places, rng: np.random.Generator) -> Places:

@@ -8,7 +8,7 @@ from torch import Tensor
 from stemweave.diffusion.guidance import Prompted
 from stemweave.errors import ModelError
 from stemweave.model.config import EncoderConfig, ModelConfig, TextConfig
-from stemweave.model.lineup import Lineup, Sounds, Words, together
+from stemweave.model.lineup import Lineup, Sounds, Words
 from stemweave.nets.encoders import clap, sentences, t5
 from stemweave.nets.prompts import Prompt, joined
 from stemweave.nets.text import Conditioner, Encoded, Reader
@@ -45,8 +45,7 @@ class TextModel(Lineup):
         if not isinstance(self.net, TextUNet):
             return super().shares(mixture)
         scale = self.config.sigma_data
-        whole = self.heard((together(self.prompts),))
-        return scale * self.net.shares(mixture / scale, whole, self.heard(self.prompts))
+        return scale * self.net.shares(mixture / scale, self.conditioner.null(), self.heard(self.prompts))
 
     @property
     def expects(self) -> bool:

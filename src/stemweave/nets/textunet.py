@@ -66,6 +66,7 @@ class TextUNet(nn.Module):
         self.own = nn.Linear(width, channels * low)
         self.keep = nn.Linear(width, channels * (3 * bands + low))
         self.sounds = Sounds(width, config.text, channels * (3 * bands + low))
+        self.presence = Presence(width, config.text)
         nn.init.normal_(self.own.weight, std=0.02 / width**0.5)
         for blank in (self.own.bias, self.keep.weight, self.keep.bias):
             nn.init.zeros_(blank)
@@ -95,18 +96,20 @@ class TextUNet(nn.Module):
         hidden = self.after(self.trunk(hidden, condition), condition, tokens, prompt.mask)
         return Heard(hidden, power.add(FLOOR).log(), around(power).add(FLOOR).log())
 
-    def shares(self, mixture: Tensor, whole: Prompt, parts: Prompt) -> Tensor:
+    def shares(self, mixture: Tensor, told: Prompt, parts: Prompt) -> Tensor:
         """A mixture shared out in the ratio of the powers that the prompts of its parts let expect; the parts sum to it.
 
-        Shape: mixture (batch, channels, samples), in units of the data's level; whole, which the trunk is told of (1); parts
-        (parts) → (batch, parts, channels, samples).
+        A sound's power counts by how likely it is that it sounds at all. Shape: mixture (batch, channels, samples), in units of
+        the data's level; what the trunk is told (1): nothing, lest it believe it; parts (parts) → (batch, parts, channels,
+        samples).
         """
         batch, count, samples = len(mixture), len(parts), mixture.shape[-1]
         signal = self.lapped.cosines(self.padded(mixture))
         seen = signal / math.hypot(1, SEEN)
-        heard = self.heard(seen, mixture.new_full((batch,), SEEN), whole.repeated(batch))
-        expected = self.expected(Heard(*(each.repeat_interleave(count, 0) for each in heard)), parts.tiled(batch))
-        masks = expected.unflatten(0, (batch, count)).softmax(1)
+        heard = self.heard(seen, mixture.new_full((batch,), SEEN), told.repeated(batch))
+        heard, asked = Heard(*(each.repeat_interleave(count, 0) for each in heard)), parts.tiled(batch)
+        likely = F.logsigmoid(self.present(heard, asked))[:, :, None, None, None]
+        masks = (self.each(heard, asked) + likely).logsumexp(1).unflatten(0, (batch, count)).softmax(1)
         return self.lapped.inverse(masks * signal.unsqueeze(1))[..., :samples]
 
     def padded(self, x: Tensor) -> Tensor:
@@ -138,6 +141,7 @@ class TextUNet(nn.Module):
             self.own,
             self.keep,
             self.sounds,
+            self.presence,
         ):
             part.to(dtype)
 
@@ -154,8 +158,14 @@ class TextUNet(nn.Module):
     def expected(self, heard: "Heard", prompt: Prompt) -> Tensor:
         """The log power that a prompt's sounds, whose powers add, bring to each frequency of what was heard.
 
-        Each sound's is a_0 + a_1 ln(power here) + a_2 ln(power around, in time), per band; the a_0 of lower frequencies one by
-        one. Shape: (batch, channels, frames, hop), in units of the data's.
+        Shape: (batch, channels, frames, hop), in units of the data's.
+        """
+        return self.each(heard, prompt).logsumexp(1)
+
+    def each(self, heard: "Heard", prompt: Prompt) -> Tensor:
+        """The log power that each sound of a prompt brings: a_0 + a_1 ln(power here) + a_2 ln(power around, in time), per band.
+
+        The a_0 of lower frequencies are one by one. Shape: (batch, sounds, channels, frames, hop); padding brings nothing.
         """
         bands, low = self.config.bands, self.config.coefficients
         each = self.sounds(heard.hidden, prompt.tokens.to(heard.hidden.dtype)).float()
@@ -163,7 +173,11 @@ class TextUNet(nn.Module):
         offset, here, near, fine = each.split((bands, bands, bands, low), -1)
         power = self.wide(offset, fine)
         power = power + (here @ self.spread) * heard.here.unsqueeze(1) + (near @ self.spread) * heard.near.unsqueeze(1)
-        return power.masked_fill(~prompt.mask[:, :, None, None, None], -math.inf).logsumexp(1)
+        return power.masked_fill(~prompt.mask[:, :, None, None, None], -math.inf)
+
+    def present(self, heard: "Heard", prompt: Prompt) -> Tensor:
+        """The log odds that each sound of a prompt sounds anywhere in what was heard. Shape: (batch, sounds)."""
+        return self.presence(heard.hidden, prompt.tokens.to(heard.hidden.dtype)).float()
 
     def gains(self, heard: "Heard", expected: Tensor, sigma: Tensor) -> Tensor:
         """What F must add so that D keeps a share of each noised coefficient, as `StemUNet.gains`; lower ones one by one."""
@@ -225,3 +239,16 @@ class Sounds(nn.Module):
         self.usual.bias.copy_(answers.mean(0))
         for weight, factor in ((self.family.weight, into.T), (self.usual.weight.T, strength[:, None] * out)):
             weight.zero_()[:kinds].copy_(factor[:kinds])
+
+
+class Presence(nn.Module):
+    """Whether each sound of a prompt sounds at all in what was heard: a sound and a whole recording, compared."""
+
+    def __init__(self, width: int, text: int, inner: int = 56) -> None:
+        super().__init__()
+        self.place, self.kind = nn.Linear(width, inner), nn.Linear(text, inner)
+
+    def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Log odds. Shape: hidden (batch, frames, width), tokens (batch, n, text) → (batch, n)."""
+        recording = F.gelu(self.place(hidden)).mean(1)
+        return (self.kind(tokens) @ recording.unsqueeze(-1)).squeeze(-1)

@@ -17,6 +17,7 @@ from stemweave.nets.start import initialise
 from stemweave.nets.weightnorm import folded, normed
 from stemweave.training.additive import draw_change, draw_sums
 from stemweave.training.codec_losses import (
+    FLOOR,
     MelDistance,
     additivity_error,
     deception,
@@ -50,6 +51,8 @@ class CodecTraining(L.LightningModule):
         config: the codec to train.
         weights: of its losses: multi-scale mel distance, relative distance of waveforms, distance of features, adversarial
             (least squares), KL from N(0, 1).
+        faint: magnitude below which bands of the mel distance count as equal, 1e-5 as published: there, more than half of
+            a small codec's distance is in what cannot be heard.
         discriminators: their sizes; half a million parameters, for CPUs, where left out.
         adversarial_from: step from which there are discriminators: 0 as published; before it a step costs nothing for them.
         additive: how near to linear the codec is to be: `training.additive`; 0 as published.
@@ -65,6 +68,7 @@ class CodecTraining(L.LightningModule):
         self,
         config: CodecConfig,
         weights: Weights = Weights(),
+        faint: float = FLOOR,
         discriminators: DiscriminatorConfig = DiscriminatorConfig(widths=(16, 32, 64, 96, 96), band_width=8),
         adversarial_from: int = 0,
         additive: float = 0.0,
@@ -85,7 +89,7 @@ class CodecTraining(L.LightningModule):
         self.automatic_optimization = False
         self.codec = Codec(config)
         self.discriminators = Discriminators(discriminators)
-        self.mel = MelDistance(config.rate)
+        self.mel = MelDistance(config.rate, faint)
         self.weights, self.additive, self.adversarial_from = weights, additive, adversarial_from
         self.clip, self.clip_discriminators = clip, clip_discriminators
         self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas, fade)

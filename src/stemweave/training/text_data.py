@@ -67,7 +67,7 @@ class SubMixtures(TextedMixtures):
 
 
 class PartedMixtures(TextedMixtures):
-    """Sub-mixtures, each with a part of it, so that expected spectra are learned of the smaller in the larger.
+    """Sub-mixtures, each with a part of it and what is absent: what some of the sounds bring is learned, and which are there.
 
     Args:
         mixtures: the sub-mixtures, whose batch size, seed, validation and workers are this one's too.
@@ -150,10 +150,10 @@ class Jamendo(TextedMixtures):
         return Windows(open_jamendo(self.folder, self.table, split), self.length, self.rate, self.channels)
 
 
-def with_parts(drawn: Sequence[Parted]) -> tuple[Tensor, list[str], Tensor, list[str]]:
-    """A batch of mixtures and their texts, and one of parts and theirs."""
+def with_parts(drawn: Sequence[Parted]) -> tuple[Tensor, list[str], Tensor, list[str], list[str]]:
+    """A batch of mixtures and their texts, one of parts and theirs, and what is absent."""
     mixtures, parts = [item[:3] for item in drawn], [(item[3], item[1], item[4]) for item in drawn]
-    return *together(mixtures), *together(parts)
+    return *together(mixtures), *together(parts), [item[5] for item in drawn]
 
 
 def together(drawn: Sequence[Texted]) -> tuple[Tensor, list[str]]:

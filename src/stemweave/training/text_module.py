@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import lightning as L
 import torch
+import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
@@ -14,18 +16,31 @@ from stemweave.model.checkpoint import load_weights
 from stemweave.model.config import ModelConfig
 from stemweave.model.texted import TextModel
 from stemweave.nets.prompts import Prepared, Prompt, joined
-from stemweave.nets.textunet import TextUNet
+from stemweave.nets.textunet import Heard, TextUNet
 from stemweave.training.rates import Rates
 from stemweave.training.spectra import start_from_spectra
 
 Said = Sequence[str] | Prepared
 """What sounds in each mixture of a batch: in words, or as it was heard already (`sound_data`)."""
 
-Part = tuple[()] | tuple[Tensor, Said]
-"""Perhaps a part of each mixture of a batch, and what sounds in that."""
+Part = tuple[()] | tuple[Tensor, Said, Sequence[str]]
+"""Perhaps a part of each mixture of a batch, what sounds in that, and what is absent from the mixture ("" for nothing)."""
 
-Batch = tuple[Tensor, Said] | tuple[Tensor, Said, Tensor, Said]
+Batch = tuple[Tensor, Said] | tuple[Tensor, Said, Tensor, Said, Sequence[str]]
 """Mixtures (batch, channels, samples), and what sounds in each; perhaps their parts."""
+
+
+class Losses(NamedTuple):
+    """Of a batch; the last two are 0 for a network that expects no spectra."""
+
+    denoising: Tensor
+    """Weighted, of the noised mixtures."""
+
+    surprise: Tensor
+    """How far expected spectra are from those of the mixtures and of their parts."""
+
+    doubt: Tensor
+    """Of what sounds and what is absent, where the data say both: cross entropy, nats."""
 
 
 class TextTraining(L.LightningModule):
@@ -36,6 +51,7 @@ class TextTraining(L.LightningModule):
         dropout: share of items that are told nothing, for guidance (2207.12598).
         spectrum: weight of the network's expected spectra in the loss, for a `TextUNet`, of mixtures and of their parts where
             the data have them; 0 for other networks.
+        presence: weight of what it believes to be there at all, likewise.
         spectra: batches from which the usual spectrum of each of the model's own stems is measured before the first step, for a
             `TextUNet` that starts from nothing; 0 for none.
         noise: noise levels, matched to the sampler's range.
@@ -48,6 +64,7 @@ class TextTraining(L.LightningModule):
         config: ModelConfig,
         dropout: float = 0.1,
         spectrum: float = 0.0,
+        presence: float = 0.0,
         spectra: int = 0,
         noise: LogNormal = LogNormal(-2.6, 1.3, 1e-3, 2.0),
         rate_peak: float = 1e-3,
@@ -59,7 +76,7 @@ class TextTraining(L.LightningModule):
     ) -> None:
         super().__init__()
         self.model = TextModel(config)
-        self.dropout, self.noise, self.spectrum, self.spectra = dropout, noise, spectrum, spectra
+        self.dropout, self.noise, self.spectrum, self.presence, self.spectra = dropout, noise, spectrum, presence, spectra
         self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas)
         if start_from is not None:
             load_weights(self.model, start_from)
@@ -75,49 +92,56 @@ class TextTraining(L.LightningModule):
         mixture, said = batch[:2]
         prompt = self.model.conditioner.dropped(self.told(said), self.dropout)
         sigma = self.noise(torch.rand(len(mixture), device=self.device))
-        loss, surprise = self.losses(mixture, sigma, torch.randn_like(mixture), prompt, batch[2:])
-        self.log("train/surprise", surprise, batch_size=len(mixture))
+        losses = self.losses(mixture, said, sigma, torch.randn_like(mixture), prompt, batch[2:])
+        loss = losses.denoising + self.spectrum * losses.surprise + self.presence * losses.doubt
+        self.log_dict({f"train/{name}": value for name, value in losses._asdict().items()}, batch_size=len(mixture))
         self.log("train/loss", loss, prog_bar=True, batch_size=len(mixture))
         self.log("train/rate", self.lr_schedulers().get_last_lr()[0], batch_size=len(mixture))  # type: ignore[union-attr]
-        return loss + self.spectrum * surprise
+        return loss
 
     def told(self, said: Said) -> Prompt:
         """What the network hears of it, one prompt for each mixture."""
         hear = self.model.conditioner
         return hear(said if isinstance(said, Prepared) else hear.prepare(said))
 
-    def loss(self, mixture: Tensor, sigma: Tensor, noise: Tensor, prompt: Prompt) -> Tensor:
-        """The weighted denoising loss of one batch under these levels (batch,), noise (as mixture) and prompts (batch)."""
-        return self.losses(mixture, sigma, noise, prompt)[0]
-
-    def losses(self, mixture: Tensor, sigma: Tensor, noise: Tensor, prompt: Prompt, part: Part = ()) -> tuple[Tensor, Tensor]:
-        """That loss, and how far the network's expected spectra are from the mixtures' and from their parts'.
-
-        The latter is 0 for a network that expects none.
-        """
+    def losses(self, mixture: Tensor, said: Said, sigma: Tensor, noise: Tensor, prompt: Prompt, part: Part = ()) -> Losses:
+        """Of one batch in which `said` sounds, under these levels (batch,), noise (as mixture) and prompts (batch)."""
         clean, level, known = mixture.unsqueeze(1), sigma[:, None, None, None], self.model.precondition
         noised = clean + level * noise.unsqueeze(1)
         asked = (known.scale(level) * noised, known.noise(sigma), prompt)
+        surprise = doubt = noised.new_zeros(())
         if isinstance(self.model.net, TextUNet):
             answer, heard = self.model.net.estimate(*asked)
             whole = self.model.net.expected(heard, prompt)
             surprise = self.surprise(whole, mixture, whole)
             if part:
                 surprise = surprise + self.surprise(self.model.net.expected(heard, self.told(part[1])), part[0], whole)
+                doubt = self.doubt(heard, said, part[2])
         else:
-            answer, surprise = self.model.net(*asked), noised.new_zeros(())
+            answer = self.model.net(*asked)
         denoised = known.denoised(noised, level, answer)
-        return denoising_loss(denoised, clean, known.weight(sigma)[:, None]), surprise
+        return Losses(denoising_loss(denoised, clean, known.weight(sigma)[:, None]), surprise, doubt)
 
     def surprise(self, expected: Tensor, sound: Tensor, loud: Tensor) -> Tensor:
         """How far expected spectra are from those of what sounds (batch, channels, samples), where all of it is `loud`."""
         net: TextUNet = self.model.net  # type: ignore[assignment]
         return net.surprise(expected, sound.unsqueeze(1) / self.model.config.sigma_data, loud).mean()
 
+    def doubt(self, heard: Heard, said: Said, absent: Sequence[str]) -> Tensor:
+        """Cross entropy of what sounds, and of what is absent, given what was heard."""
+        net: TextUNet = self.model.net  # type: ignore[assignment]
+        some = [place for place, text in enumerate(absent) if text]
+        sounding, without = self.told(said), Heard(*(each[some] for each in heard))
+        odds = [net.present(heard, sounding)[sounding.mask]]
+        if some:
+            missing = self.told([absent[place] for place in some])
+            odds.append(-net.present(without, missing)[missing.mask])
+        return F.softplus(-torch.cat(odds)).mean()
+
     def validation_step(self, batch: Batch, index: int) -> None:
         """Losses at fixed noise levels and fixed noise: told what sounds, told nothing, and told what sounds in another.
 
-        How far the spectra are that it expects, likewise.
+        How far the spectra are that it expects, and what it believes to be there, likewise.
         """
         mixture, said = batch[:2]
         noise = torch.randn(mixture.shape, generator=torch.Generator().manual_seed(index)).to(mixture)
@@ -127,9 +151,10 @@ class TextTraining(L.LightningModule):
         for name, prompt in prompts.items():
             for level in (0.02, 0.1, 0.5):
                 sigma = torch.full_like(mixture[:, 0, 0], level)
-                loss, surprise = self.losses(mixture, sigma, noise, prompt, batch[2:])
+                loss, surprise, doubt = self.losses(mixture, said, sigma, noise, prompt, batch[2:])
                 self.log(f"valid/{name}-{level}", loss, batch_size=len(mixture))
                 self.log(f"valid/{name}-surprise-{level}", surprise, batch_size=len(mixture))
+                self.log(f"valid/{name}-doubt-{level}", doubt, batch_size=len(mixture))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up and a linear cool-down at the end."""
