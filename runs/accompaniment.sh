@@ -12,5 +12,5 @@ for resamples in $(or_quick "1 3 10" "1"); do
 done
 songs test-a 50 "$(or_quick 60 12)"
 for stem in drums bass; do
-  figure "context-$stem" context -n "$model" "${from[@]}" --given "$stem" --pairs "$(or_quick 50 10)" --seconds 6 --solver dpm2m --steps "$(or_quick 12 6)"
+  figure "context-$stem" context -n "$model" "${from[@]}" --given "$stem" --pairs "$(few "$(or_quick 50 10)")" --seconds 6 --solver dpm2m --steps "$(or_quick 12 6)"
 done

@@ -3,12 +3,13 @@
 #   -n, --model NAME        a model by name, folder or hub id (default: band)
 #   --work DIR              where songs, trained models and made bands are kept (default: .work/figures)
 #   --out DIR               where reports go (default: docs/results, or docs/results/quick)
+#   --at-most N             no more songs, takes or pairs than these: a study for a slow machine; tables say what n is
 #   --quick                 a few short songs on two cores: shows that it runs; tables say where n is too small
 # A report that is there is not made again, and what was stopped goes on; remove a report to measure again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 sw=${STEMWEAVE:-.venv/bin/stemweave}
-data="" split="" model=band work=.work/figures out="" quick=false
+data="" split="" model=band work=.work/figures out="" most=1000000 quick=false
 while [ $# -gt 0 ]; do
   case "$1" in
     --data) data=$2; shift 2 ;;
@@ -16,8 +17,11 @@ while [ $# -gt 0 ]; do
     -n|--model) model=$2; shift 2 ;;
     --work) work=$2; shift 2 ;;
     --out) out=$2; shift 2 ;;
+    --at-most)
+      if [[ ! "$2" =~ ^[1-9][0-9]*$ ]]; then echo "$0: --at-most is $2, expected a number of songs, 1 or more" >&2; exit 2; fi
+      most=$2; shift 2 ;;
     --quick) quick=true; shift ;;
-    *) echo "$0: unknown option $1; expected --data, --split, --model, --work, --out or --quick" >&2; exit 2 ;;
+    *) echo "$0: unknown option $1; expected --data, --split, --model, --work, --out, --at-most or --quick" >&2; exit 2 ;;
   esac
 done
 if [ -z "$out" ]; then out=docs/results; if $quick; then out=docs/results/quick; fi; fi
@@ -27,14 +31,20 @@ or_quick() { # FULL QUICK: the one that is wanted
   if $quick; then echo "$2"; else echo "$1"; fi
 }
 
+few() { # N: as many songs, takes or pairs, but no more than are wanted
+  echo $(($1 < most ? $1 : most))
+}
+
 songs() { # PRESET SONGS SECONDS [RENDER OPTIONS…]: sets `from`, the options that name these songs to `evaluate`
+  local count
+  count=$(few "$2")
   if [ -n "$data" ]; then
-    from=(--data "$data" --songs "$2")
+    from=(--data "$data" --songs "$count")
     if [ -n "$split" ]; then from+=(--split "$split"); fi
   else
     local place="$work/songs/$1-$3"
-    "$sw" render --preset "$1" --songs "$2" --seconds "$3" "${@:4}" -o "$place" >&2
-    from=(--data "$place" --songs "$2")
+    "$sw" render --preset "$1" --songs "$count" --seconds "$3" "${@:4}" -o "$place" >&2
+    from=(--data "$place" --songs "$count")
   fi
 }
 

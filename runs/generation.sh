@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Whole bands from nothing, against real songs: distances, silence, noise, coherence, rhythm, copies; by number of steps.
 source "$(dirname "$0")/common.sh"
-count=$(or_quick 200 8)
+count=$(few "$(or_quick 200 8)")
 songs test-a "$count" 12
 train=(); if [ -z "$data" ]; then
   real=("${from[@]}")

@@ -7,7 +7,7 @@ python=${PYTHON:-.venv/bin/python}
 name=$(basename "$model")
 
 heldout() { # SONGS SECONDS: sets `from` to songs on which settings may be chosen, never those of the test
-  if [ -n "$data" ]; then from=(--data "$data" --songs "$1" --split validation); else songs valid "$1" "$2"; fi
+  if [ -n "$data" ]; then from=(--data "$data" --songs "$(few "$1")" --split validation); else songs valid "$1" "$2"; fi
 }
 
 sweep() { # Guidance × constrained source (table 1), on validation songs: what separator and extractor are chosen by
@@ -17,5 +17,5 @@ sweep() { # Guidance × constrained source (table 1), on validation songs: what 
 }
 
 bands() { # MODEL PLACE TAKES OPTIONS…: takes of 6 s; those that are there are not made again
-  "$sw" generate -n "$1" --seconds 6 --takes "$3" --seed 1 --format flac --skip-existing $(or_quick "" "--steps 4") "${@:4}" -o "$2"
+  "$sw" generate -n "$1" --seconds 6 --takes "$(few "$3")" --seed 1 --format flac --skip-existing $(or_quick "" "--steps 4") "${@:4}" -o "$2"
 }

@@ -32,7 +32,7 @@ for method in $(or_quick "coherent coherent-root coherent-proportional" coherent
   made="$work/$name-partial-$method"
   figure "$name-partial-$method" accompaniment -n "$model" "${same[@]}" --method "$method" --made "$made"
 done
-for takes in 1 $(or_quick 100 2); do
+for takes in 1 "$(few "$(or_quick 100 2)")"; do
   made="$work/$name-partial-beside-band-$takes"
   figure "$name-partial-beside-band-$takes" accompaniment -n band "${same[@]}" --method replacement --takes "$takes" --made "$made"
 done

@@ -2,7 +2,7 @@
 # The studies of 2403.11706 on a model of text of another architecture, and what it separates beside the one of ours.
 #   runs/gmsdi_validation.sh --model NAME [options of common.sh]      default: gmsdi-band, whose figures are then the others'
 source "$(dirname "$0")/gmsdi.sh"
-same=(--model "$model" --work "$work" --out "$out")
+same=(--model "$model" --work "$work" --out "$out" --at-most "$most")
 if [ -n "$data" ]; then same+=(--data "$data"); fi
 if [ -n "$split" ]; then same+=(--split "$split"); fi
 if $quick; then same+=(--quick); fi

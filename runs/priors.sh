@@ -19,6 +19,6 @@ figure priors-separation grid "${from[@]}" --rows direct --seeds "$(or_quick 3 1
 songs test-a "$(or_quick 200 8)" 12
 for prior in joint shuffled independent; do
   made="$work/bands-$prior"
-  "$sw" generate -n "$work/models/$prior" --takes "$(or_quick 200 8)" --seconds 6 --steps "$(or_quick 16 4)" --seed 1 --format flac --skip-existing -o "$made"
+  "$sw" generate -n "$work/models/$prior" --takes "$(few "$(or_quick 200 8)")" --seconds 6 --steps "$(or_quick 16 4)" --seed 1 --format flac --skip-existing -o "$made"
   figure "priors-generation-$prior" generation --made "$made" "${from[@]}" --each "$(or_quick 4 2)"
 done

@@ -15,11 +15,11 @@ for half in straight swung; do
 done
 for half in straight swung; do
   place="$work/songs/test-$half"
-  "$sw" render --preset test-a --songs "$(or_quick 50 6)" --seconds "$(or_quick 30 8)" --styles "${!half}" -o "$place"
+  "$sw" render --preset test-a --songs "$(few "$(or_quick 50 6)")" --seconds "$(or_quick 30 8)" --styles "${!half}" -o "$place"
   figure "styles-heard-on-$half" ablation "$work/models/straight" "$work/models/swung" --data "$place" --rows masked
   for model in straight swung; do
     made="$work/accompaniment-$model-on-$half"
-    "$sw" render --preset test-a --songs "$(or_quick 100 10)" --seconds 12 --styles "${!half}" -o "$place-12"
+    "$sw" render --preset test-a --songs "$(few "$(or_quick 100 10)")" --seconds 12 --styles "${!half}" -o "$place-12"
     figure "styles-$model-plays-$half" accompaniment -n "$work/models/$model" --data "$place-12" --seconds 6 --given drums --solver dpm2m \
       --steps "$(or_quick 16 6)" --made "$made"
   done

@@ -18,6 +18,7 @@ RUNS = Path(__file__).parents[1] / "runs"
 SHARED = ("common.sh", "training.sh", "gmsdi.sh", "gmsdi_validation.sh", "all.sh", "train_band.sh")
 SCRIPTS = sorted(path.name for path in RUNS.glob("*.sh") if path.name not in SHARED)
 STEMS = ("bass", "drums", "guitar", "piano")
+TRAINED = ("train", "validation", "train-straight", "validation-straight", "train-swung", "validation-swung")
 RECORDER = """#!/usr/bin/env bash
 printf '%s\\x1f' "$@" >> "{log}"; printf '\\n' >> "{log}"
 while [ $# -gt 0 ]; do if [ "$1" = --average.folder ]; then mkdir -p "$2"; fi; shift; done
@@ -88,6 +89,20 @@ def test_own_songs_are_used_instead_of_the_band(run, tmp_path, script):
     assert all("mine" in command for command in commands if "--data" in command)
 
 
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name != "speed.sh"])
+def test_no_study_takes_more_than_it_may(run, tmp_path, script):
+    """Of what is measured; models are trained on as many songs as ever."""
+    _, commands = run(script, "--at-most", "5", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
+    measured = [command for command in commands if not {str(tmp_path / "work/songs" / name) for name in TRAINED} & set(command)]
+    counts = [
+        int(command[place + 1])
+        for command in measured
+        for place, option in enumerate(command)
+        if option in ("--songs", "--takes", "--pairs")
+    ]
+    assert max(counts) == 5
+
+
 def test_what_is_there_is_not_measured_again(run, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -98,7 +113,10 @@ def test_what_is_there_is_not_measured_again(run, tmp_path):
     assert f"figures: {out / 'robustness.json'}" in done.stdout
 
 
-@pytest.mark.parametrize(("script", "options"), [("speed.sh", ["--fast"]), ("styles.sh", ["--data", "mine"])])
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [("speed.sh", ["--fast"]), ("styles.sh", ["--data", "mine"]), ("length.sh", ["--at-most", "few"])],
+)
 def test_what_is_not_understood_is_refused(run, script, options):
     done, commands = run(script, *options)
     assert done.returncode == 2
