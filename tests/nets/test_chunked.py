@@ -17,6 +17,7 @@ CONFIGS = [
     SourceVAEConfig(2, 3, 4, 8, (3,), dilations=(1, 2)),
     SourceVAEConfig(1, 5, 8, 16, (8,), patch=16),
     SourceVAEConfig(1, 5, 8, 16, (3, 2), patch=4, dilations=(5,)),
+    SourceVAEConfig(2, 9, 8, 16, (8,), patch=16, straight=3),
 ]
 
 

@@ -9,11 +9,12 @@ import torch
 from stemweave.adapters.names import expected, ours, source_vae
 from stemweave.errors import ModelError
 from stemweave.nets.lapped import Lapped
-from stemweave.nets.sourcevae import Residual, Snake, SourceVAE, SourceVAEConfig
+from stemweave.nets.sourcevae import UNIT, Residual, Snake, SourceVAE, SourceVAEConfig
 
 TINY = SourceVAEConfig(latent=3, encoder_width=4, decoder_width=8, strides=(2, 5))
 
 
+STRAIGHT = SourceVAEConfig(latent=9, encoder_width=4, decoder_width=8, strides=(4,), patch=16, dilations=(1, 3), straight=3)
 PATCHED = SourceVAEConfig(latent=3, encoder_width=4, decoder_width=8, strides=(4,), patch=16, dilations=(1, 3))
 """Begins and ends with lapped frames; 64 samples to a frame, of which the last frame loses a patch."""
 
@@ -109,6 +110,49 @@ def test_patches_keep_every_length(channels: int) -> None:
         z = net.encode(torch.zeros(2, channels, samples))
         assert z.shape == (2, 3, math.ceil((samples + 16) / 64))
         assert net.decode(z, samples).shape == (2, channels, samples)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("channels", [1, 2])
+def test_straight_latents_keep_every_length(channels: int) -> None:
+    net = SourceVAE(dataclasses.replace(STRAIGHT, channels=channels))
+    assert (net.config.hop, net.config.lost, net.config.dropped, net.config.passed) == (64, 64, 16, 3 * channels)
+    for samples in (*range(1, 140), 640 - 64, 640 - 63):
+        z = net.encode(torch.zeros(2, channels, samples))
+        assert z.shape == (2, 9, math.ceil((samples + 64) / 64))
+        assert net.decode(z, samples).shape == (2, channels, samples)
+
+
+@torch.no_grad()
+def test_straight_latents_are_the_lowest_frequencies_to_which_the_network_adds() -> None:
+    """Linear, whatever the network's weights are; without it, what comes back is the sound below these frequencies."""
+    net, low = SourceVAE(dataclasses.replace(STRAIGHT, channels=2)), Lapped(64)
+    sound = torch.randn(3, 2, 9 * 64)
+    mean, logvar = net.distribution(sound)
+    assert mean.shape == logvar.shape == (3, 9, 10)
+    frames = low.cosines(sound)
+    torch.testing.assert_close(mean[:, 3:6], frames[:, 1, :, :3].mT / UNIT, atol=1e-5, rtol=1e-5)
+    added = net.together(net.decoder(mean))
+    frames[..., 3:] = 0
+    torch.testing.assert_close(net.decode(mean, 9 * 64) - added, low.inverse(frames), atol=1e-5, rtol=0)
+
+
+def test_the_networks_frames_lie_where_the_straight_ones_do() -> None:
+    """What a frame of the network hears of noise is centred on the middle of the straight frame that is told with it.
+
+    For weights that are the same at every place of a kernel.
+    """
+    net, noise = SourceVAE(dataclasses.replace(STRAIGHT, dilations=())), torch.randn(400, 1, 9 * 64, requires_grad=True)
+    torch.manual_seed(0)
+    for parameter in net.parameters():
+        kernel = parameter.ndim == 3 and parameter.shape[0] > 1
+        parameter.data = (
+            torch.randn(*parameter.shape[:2], 1).expand_as(parameter) if kernel else torch.full_like(parameter, 1e-6)
+        )
+    for frame in (3, 5):
+        (heard,) = torch.autograd.grad(net.encoder(net.apart(noise))[:, :, frame].square().sum(), noise)
+        power = heard.square().sum((0, 1))
+        assert ((power * (torch.arange(9 * 64) + 0.5)).sum() / power.sum()).item() == pytest.approx(64 * frame, abs=4)
 
 
 @torch.no_grad()
@@ -222,3 +266,7 @@ def test_what_cannot_be_is_refused(tiny: SourceVAE) -> None:
     for patch in (0, -2, 3):
         with pytest.raises(ModelError, match=f"patch is {patch}, expected 1 or an even number"):
             SourceVAEConfig(patch=patch)
+    with pytest.raises(ModelError, match="9 of 9 latents are straight, expected fewer, and a patch of 2 or more"):
+        dataclasses.replace(STRAIGHT, straight=9)
+    with pytest.raises(ModelError, match="3 of 9 latents are straight, expected fewer, and a patch of 2 or more"):
+        dataclasses.replace(STRAIGHT, patch=1)

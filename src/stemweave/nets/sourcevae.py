@@ -2,7 +2,8 @@
 
 The same function of the same weights as the published network, which keeps lengths of `hop * frames - lost` samples and returns
 less sound for others; this one keeps every length. Weight norm is folded into plain weights. Ours: with a `patch` the network
-begins and ends with lapped frames of that many samples, so that no convolution runs at the rate of the sound.
+begins and ends with lapped frames of that many samples, so that no convolution runs at the rate of the sound; and `straight`
+latents are the lowest frequencies themselves, to which the network adds the rest.
 """
 
 import math
@@ -17,14 +18,18 @@ from torch import Tensor, nn
 from stemweave.errors import ModelError
 from stemweave.nets.lapped import Lapped
 
+UNIT = 0.1
+"""What a straight latent of 1 stands for, as a coefficient of the lapped transform."""
+
 
 @dataclass(frozen=True)
 class SourceVAEConfig:
     """Shape of a `SourceVAE`: channels double from `encoder_width`, and halve from `decoder_width`, at each stride.
 
     patch: samples per lapped frame (`Lapped`) with which the network begins and ends; 1, as published: the sound itself.
-    dilations: of the residuals before a stride in the encoder, after it in the decoder. Raises ModelError for widths that do
-    not halve and a patch that is odd.
+    dilations: of the residuals before a stride in the encoder, after it in the decoder.
+    straight: how many latents of each channel are the lowest coefficients of lapped frames of `hop` samples; 0 as published.
+    Raises ModelError for widths that do not halve, a patch that is odd, and straight latents without a patch or without others.
     """
 
     channels: int = 1
@@ -34,12 +39,22 @@ class SourceVAEConfig:
     strides: tuple[int, ...] = (2, 4, 5, 8)
     patch: int = 1
     dilations: tuple[int, ...] = (1, 3, 9)
+    straight: int = 0
 
     def __post_init__(self) -> None:
         if self.patch != 1 and (self.patch < 1 or self.patch % 2):
             raise ModelError(f"codec: patch is {self.patch}, expected 1 or an even number of samples")
         if self.decoder_width % 2 ** len(self.strides):
             raise ModelError(f"codec: decoder_width ({self.decoder_width}) must halve {len(self.strides)} times")
+        if self.straight and (self.patch == 1 or self.passed >= self.latent):
+            raise ModelError(
+                f"codec: {self.passed} of {self.latent} latents are straight, expected fewer, and a patch of 2 or more"
+            )
+
+    @property
+    def passed(self) -> int:
+        """Latents that are straight, of all channels."""
+        return self.channels * self.straight
 
     @property
     def hop(self) -> int:
@@ -48,7 +63,12 @@ class SourceVAEConfig:
 
     @property
     def lost(self) -> int:
-        """Samples by which the decoder's sound is shorter than `hop * frames`.
+        """Samples by which the decoder's sound is shorter than `hop * frames`; of straight latents a whole frame."""
+        return self.hop if self.straight else self.dropped
+
+    @property
+    def dropped(self) -> int:
+        """Samples by which the network's sound is shorter.
 
         At each odd stride it loses one sample or lapped frame; and of lapped frames one more, as n patches lie under n + 1.
         """
@@ -67,13 +87,14 @@ class SourceVAE(nn.Module):
         super().__init__()
         self.config = config
         self.lapped = Lapped(config.patch) if config.patch > 1 else None
+        self.low = Lapped(config.hop) if config.straight else None
         signals, dilations = config.channels * config.patch, config.dilations
         widths = [config.encoder_width * 2**level for level in range(len(config.strides) + 1)]
         self.encoder = nn.Sequential(
             nn.Conv1d(signals, widths[0], 7, padding=3),
             *(shorter(width, stride, dilations) for width, stride in zip(widths, config.strides, strict=False)),
             Snake(widths[-1]),
-            nn.Conv1d(widths[-1], 2 * config.latent, 3, padding=1),
+            nn.Conv1d(widths[-1], 2 * config.latent - config.passed, 3, padding=1),
         )
         widths = [config.decoder_width // 2**level for level in range(len(config.strides) + 1)]
         self.decoder = nn.Sequential(
@@ -99,8 +120,9 @@ class SourceVAE(nn.Module):
         samples = x.shape[-1]
         if not samples:
             raise ModelError("codec: got no samples, expected at least one")
-        full = self.config.hop * self.frames(samples) - self.config.lost
-        mean, logvar = self.encoder(self.apart(F.pad(x, (0, full - samples)))).chunk(2, 1)
+        sound = F.pad(x, (0, self.config.hop * self.frames(samples) - self.config.lost - samples))
+        learned, logvar = self.encoder(self.apart(sound)).tensor_split((self.config.latent - self.config.passed,), 1)
+        mean = learned if self.low is None else torch.cat((self.lowest(self.low, sound), learned), 1)
         return mean, logvar.clamp(-30, 20)
 
     def decode(self, z: Tensor, samples: int) -> Tensor:
@@ -110,17 +132,36 @@ class SourceVAE(nn.Module):
         """
         if self.frames(samples) > z.shape[-1]:
             raise ModelError(f"codec: {samples} samples need {self.frames(samples)} frames, got {z.shape[-1]}")
-        return self.together(self.decoder(z))[..., :samples]
+        sound = self.together(self.decoder(z))
+        return (sound if self.low is None else sound + self.raised(self.low, z))[..., :samples]
+
+    def lowest(self, low: Lapped, sound: Tensor) -> Tensor:
+        """The straight latents. Shape: (batch, channels, samples) → (batch, channels * straight, frames)."""
+        return low.cosines(sound)[..., : self.config.straight].transpose(2, 3).flatten(1, 2) / UNIT
+
+    def raised(self, low: Lapped, z: Tensor) -> Tensor:
+        """The sound of the straight latents."""
+        lowest = z[:, : self.config.passed].unflatten(1, (-1, self.config.straight)).transpose(2, 3)
+        return low.inverse(F.pad(UNIT * lowest, (0, self.config.hop - self.config.straight)))
 
     def apart(self, sound: Tensor) -> Tensor:
         """What the encoder begins with. Shape: (batch, channels, samples) → (batch, channels * patch, lapped frames)."""
-        return sound if self.lapped is None else self.lapped.cosines(sound).transpose(2, 3).flatten(1, 2)
+        if self.lapped is None:
+            return sound
+        return self.lapped.cosines(F.pad(sound, self.around)).transpose(2, 3).flatten(1, 2)
 
     def together(self, frames: Tensor) -> Tensor:
         """Takes `apart` back."""
         if self.lapped is None:
             return frames
-        return self.lapped.inverse(frames.unflatten(1, (-1, self.config.patch)).transpose(2, 3))
+        before, after = self.around
+        return F.pad(self.lapped.inverse(frames.unflatten(1, (-1, self.config.patch)).transpose(2, 3)), (-before, -after))
+
+    @property
+    def around(self) -> tuple[int, int]:
+        """Samples that the network hears before and after the sound, so that its frames lie where the straight ones do."""
+        more = self.config.lost - self.config.dropped
+        return more // 2, more - more // 2
 
 
 class Snake(nn.Module):
