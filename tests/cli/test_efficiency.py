@@ -94,6 +94,16 @@ def test_the_real_command_is_measured(run, tmp_path):
     assert report["memory_ratio_longest_to_shortest"] == 1
 
 
+def test_a_model_over_latents_that_do_not_add_up_is_not_asked_to_take_songs_apart(run, commands, tmp_path, monkeypatch):
+    monkeypatch.setattr("stemweave.cli.efficiency.additive", lambda model: False)
+    place = tmp_path / "speed.json"
+    assert run(*QUICK, "--json", place).exit_code == 0
+    assert not commands
+    lengths, steps, music = (rows(table) for table in json.loads(place.read_text())["tables"])
+    assert {cell["status"] for row in (*lengths.values(), *steps.values()) for cell in row.values()} == {"skipped"}
+    assert music["generate"]["× real time"]["value"] > 0
+
+
 def test_a_model_that_hears_no_stems_is_not_asked_to_play_along(run, commands, tmp_path, tiny_model):
     config = tiny_model.config
     alone = Model(replace(config, joint=False, net=replace(config.net, stems=1)))

@@ -19,7 +19,7 @@ from stemweave.evaluation.protocols.efficiency import Spent
 from stemweave.evaluation.reports import report as reports
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.separate import Separation
+from stemweave.tasks.separate import Separation, additive
 from stemweave.tasks.song import checked_seconds
 from stemweave.tasks.studio import Studio, load
 
@@ -43,6 +43,7 @@ def efficiency(
 
     Songs of noise bursts and tones are separated by `stemweave separate` in a process of its own, from file to file, with
     the model's own settings, then the shortest with other numbers of steps. Needs about 0.1 GB of disk for each minute.
+    What a model cannot do is skipped.
     """
     lengths = _numbers(minutes, float, LONGEST, "--minutes")
     counts, music = _numbers(steps, int, MOST_STEPS, "--steps"), checked_seconds(seconds)
@@ -66,14 +67,19 @@ def efficiency(
 def _by_length(studio: Studio, name: str, minutes: Sequence[float]) -> Iterator[Callable[[], Spent]]:
     own = Separation(sampler=Sampler.of(studio.config.settings.learned))
     for length in minutes:
-        yield partial(costs.separated, f"{length:g} min", 60 * length, _command(studio, name), studio.model, own)
+        yield _separated(studio, f"{length:g} min", 60 * length, _command(studio, name), own)
 
 
 def _by_steps(studio: Studio, name: str, minutes: float, counts: Sequence[int]) -> Iterator[Callable[[], Spent]]:
     for count in counts:
         how = Separation(sampler=Sampler.of(replace(studio.config.settings.learned, steps=count)))
-        command = _command(studio, name, "--steps", str(count))
-        yield partial(costs.separated, f"steps {count}", 60 * minutes, command, studio.model, how)
+        yield _separated(studio, f"steps {count}", 60 * minutes, _command(studio, name, "--steps", str(count)), how)
+
+
+def _separated(studio: Studio, title: str, seconds: float, command: costs.Command, how: Separation) -> Callable[[], Spent]:
+    if not additive(studio.model):
+        return partial(Spent, title, seconds)
+    return partial(costs.separated, title, seconds, command, studio.model, how)
 
 
 def _making(studio: Studio, seconds: float) -> Iterator[Callable[[], Spent]]:

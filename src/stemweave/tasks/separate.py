@@ -79,9 +79,14 @@ def separate(
     return crossfade(parts())
 
 
+def additive(model: Model) -> bool:
+    """Whether stems sum to the song where the model works, so that it can take songs apart."""
+    return model.codec.linear
+
+
 def check_additive(model: Model) -> None:
     """Raises ModelError where a likelihood cannot tell the model the mixture, which is no sum in its latents."""
-    if not model.codec.linear:
+    if not additive(model):
         raise ModelError(
             f"{model.config.name} works on latents in which stems do not sum to the song, so it cannot take one apart; "
             "use a model over waveforms, or one whose codec is linear, or in Python the Gaussian likelihood that is guided "
