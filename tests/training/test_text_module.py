@@ -13,6 +13,7 @@ from stemweave.errors import ModelError, UsageError
 from stemweave.model import checkpoint
 from stemweave.model.config import ModelConfig
 from stemweave.model.texted import TextModel
+from stemweave.nets.prompts import joined
 from stemweave.training import text_module
 from stemweave.training.callbacks import ExportAverage
 from stemweave.training.text_data import together
@@ -148,7 +149,7 @@ def test_parts_teach_what_to_expect_of_some_of_what_sounds(module: TextTraining)
 
 
 def test_doubt_is_the_cross_entropy_of_what_sounds_and_what_does_not(module: TextTraining) -> None:
-    """Of each sound by itself, whatever the network was told; padding and what is not said do not count."""
+    """Of each sound by itself, where nothing was told; padding and what is not said do not count."""
     mixture, _ = batch(3)
     said, absent = ["bass, drums", "guitar", "piano, bass, drums"], ["piano", "", "guitar"]
     net, known, prompt = module.model.net, module.model.precondition, module.model.conditioner.null(3)
@@ -161,6 +162,10 @@ def test_doubt_is_the_cross_entropy_of_what_sounds_and_what_does_not(module: Tex
     unsure = [1 - odds[0, "piano"].sigmoid(), 1 - odds[2, "guitar"].sigmoid()]
     torch.testing.assert_close(doubt, -torch.stack([*sure, *unsure]).log().mean())
     assert module.losses(mixture, said, sigma, noise, prompt).doubt == 0
+    aware = joined([*prompt.split()[:2], module.told(said).split()[2]])
+    untold = module.losses(mixture, said, sigma, noise, aware, (mixture, said, absent)).doubt
+    torch.testing.assert_close(untold, -torch.stack([*sure[:3], unsure[0]]).log().mean())
+    assert module.losses(mixture, said, sigma, noise, module.told(said), (mixture, said, absent)).doubt == 0
     everything = module.losses(mixture, said, sigma, noise, prompt, (mixture, said, [""] * 3)).doubt
     torch.testing.assert_close(everything, -torch.stack(sure).log().mean())
 
