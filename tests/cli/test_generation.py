@@ -142,6 +142,27 @@ def test_the_same_takes_made_otherwise_are_compared_take_by_take(tmp_path):
         run(*asked, "--overwrite", "--beside", real)
 
 
+def test_mixtures_are_compared_whatever_stems_they_are_of(tmp_path):
+    real, made = write(tmp_path / "real", 8), tmp_path / "made"
+    for place in write(tmp_path / "other", 8, first=100).iterdir():
+        (made / place.name).mkdir(parents=True)
+        stems = [soundfile.read(place / f"{name}.flac") for name in STEMS]
+        for name in ("band", "mix"):
+            soundfile.write(made / place.name / f"{name}.flac", sum(audio for audio, _ in stems), RATE, "PCM_24")
+    asked = ("--data", real, "--embedding", "log-mel")
+    run("--made", made, *asked, "--mixtures", "--json", tmp_path / "sums.json")
+    run("--made", tmp_path / "other", *asked, "--beats", "composer", "--json", tmp_path / "stems.json")
+    sums, stems = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("sums", "stems"))
+    assert (sums["stems"], sums["made"]["songs"]) == (["band"], 8)
+    alone, beside = by_row(sums["tables"][0]), by_row(stems["tables"][0])
+    found, wanted = (side["generated"]["Fréchet"]["value"] for side in (alone, beside))
+    assert found == pytest.approx(wanted, rel=1e-3)
+    assert set(alone) == {"generated", "real, half against half"}
+    assert list(by_row(sums["tables"][1])["generated, silent"]) == ["band", "mean"]
+    with pytest.raises(UsageError, match="--mixtures with --beside"):
+        run("--made", made, *asked, "--mixtures", "--beside", made)
+
+
 def test_copies_of_training_songs_are_told(tmp_path):
     real, learnt, made = (
         write(tmp_path / "real", 8, first=54),

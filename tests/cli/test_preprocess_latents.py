@@ -97,7 +97,7 @@ def test_one_split_by_the_codec_of_a_model(run, audio, latent_model, tmp_path):
 def test_mixtures_and_copies(run, audio, codec, tmp_path):
     assert run("--mixture", "--shifts", 2)[0] == 0
     made, cache, coder = Latents.open(tmp_path / "out" / "train"), Cache.open(audio / "train"), load_codec(codec)
-    assert made.stems == ("mixture",)
+    assert made.stems == ("band",)
     assert [entry.id for entry in made.tracks] == ["Track00001@0", "Track00001@1", "Track00002@0", "Track00002@1"]
     mixture = torch.from_numpy(cache.read(1, 0, 1234)).sum(0, keepdim=True)
     expected = coder.encode(torch.nn.functional.pad(mixture, (5, 0))[None])[0]
@@ -162,9 +162,7 @@ def test_a_vae_per_stem_wants_its_stems(run, refuse, codec, tmp_path):
     for name, stems in (("fits", STEMS), ("other", STEMS[::-1])):
         save(joined(name, dict.fromkeys(stems, single)), tmp_path / name)
     assert "codec other has a VAE for each of piano, guitar, drums, bass, got bass, drums" in refuse(by=tmp_path / "other")
-    assert "codec fits has a VAE for each of bass, drums, guitar, piano, got mixture" in refuse(
-        "--mixture", by=tmp_path / "fits"
-    )
+    assert "codec fits has a VAE for each of bass, drums, guitar, piano, got band" in refuse("--mixture", by=tmp_path / "fits")
     assert run(by=tmp_path / "fits")[0] == 0
 
 

@@ -93,7 +93,7 @@ def test_crops_are_taken_from_it_as_from_audio(cache, tmp_path):
 
 
 def test_the_mixture_is_the_sum_of_the_stems(cache, tmp_path):
-    coding = Coding("toy", "d1", ("mixture",), 22050, HOP, 2, (0.5, 0.0))
+    coding = Coding("toy", "d1", ("band",), 22050, HOP, 2, (0.5, 0.0))
     write_all([mixed(song) for song in songs(cache)], tmp_path / "l", coding)
     made = Latents.open(tmp_path / "l")
     whole = torch.from_numpy(cache.read(0, 0, 66150).sum(0, keepdims=True))

@@ -89,7 +89,7 @@ def test_ours_are_of_one_size(read, name):
 def test_ours_hear_what_they_are_said_to(read):
     heard = {name: read(name).model.model.config for name in OURS}
     assert {name: config.stems for name, config in heard.items()} == {
-        "isldm-band": MSLDM.stems, "mixldm-band": ("mixture",), "msldm-band": MSLDM.stems,
+        "isldm-band": MSLDM.stems, "mixldm-band": ("band",), "msldm-band": MSLDM.stems,
     }  # fmt: skip
     assert [name for name, config in heard.items() if config.hears_stems and len(config.stems) > 1] == ["msldm-band"]
     assert own_conditioning(heard["msldm-band"].settings) is learned

@@ -1,6 +1,7 @@
 """``stemweave evaluate generation``: bands that any system made, against real songs."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,13 @@ from stemweave.cli import measuring, options
 from stemweave.cli.choices import EMBEDDINGS, LIKENESSES, BeatNames, GridWidth, available, timings
 from stemweave.cli.values import stem_names
 from stemweave.data.layouts import Corpus
+from stemweave.data.tracks import BAND
+from stemweave.errors import UsageError
 from stemweave.evaluation.checks import Floats
 from stemweave.evaluation.embeddings.embedding import Embedding, settings_hash
 from stemweave.evaluation.measures.memorisation import CLOSEST
 from stemweave.evaluation.protocols.excerpts import Excerpt, excerpts
+from stemweave.evaluation.protocols.generation import mixtures as sums
 from stemweave.evaluation.protocols.generation import tables
 from stemweave.evaluation.protocols.memorisation import Side, copies, matches, nearness, neighbours, pictures
 from stemweave.evaluation.reports import report as reports
@@ -45,6 +49,7 @@ def generation(
     split: measuring.Split = "",
     songs: measuring.Songs = None,
     stems: Annotated[str, typer.Option("--stems", help="The stems to compare.")] = "bass,drums,guitar,piano",
+    mixtures: Annotated[bool, typer.Option("--mixtures", help="Only their sums: for what makes no stems, or others.")] = False,
     seconds: Annotated[float, typer.Option("--seconds", help="Length of the excerpts that are compared.")] = 6.0,
     each: Annotated[int, typer.Option("--each", help="Excerpts of each song, at most.")] = 4,
     embedding: EmbeddingNames = "log-mel,log-mel-levelled",
@@ -73,9 +78,13 @@ def generation(
     tellers, no_beats = available(timings(grid), stem_names(beats, "--beats") or (), "--beats")
     asked = stem_names(likeness, "--likeness") or () if training else ()
     likenesses, no_likeness = available(LIKENESSES, asked, "--likeness")
-    bands, real = measuring.corpus(made, "", None, names), measuring.corpus(data, split, songs, names)
-    learnt = measuring.corpus(training, "", None, names) if training else None
-    otherwise = measuring.corpus(beside, "", None, names) if beside else None
+    if mixtures and beside:
+        raise UsageError("--mixtures with --beside: whether stems belong together cannot be heard in their sum; leave out one")
+    opened = _mixtures if mixtures else partial(measuring.corpus, stems=names)
+    names = (BAND,) if mixtures else names
+    bands, real = opened(made, "", None), opened(data, split, songs)
+    learnt = opened(training, "", None) if training else None
+    otherwise = opened(beside, "", None) if beside else None
     generated, originals = (_excerpts(found, names, seconds, each) for found in (bands, real))
     as_many = _excerpts(learnt[: len(real)], names, seconds, each) if learnt else []
     paired = _excerpts(otherwise, names, seconds, each) if otherwise else []
@@ -91,12 +100,19 @@ def generation(
         "embeddings": {one.name: settings_hash(one) for one in (*embeddings, *likenesses)},
         "skipped": no_embedding | no_beats | no_likeness,
     }
-    work = tables(generated, originals, embeddings, tellers, grid, first, as_many, paired)
-    count = 2 * len(embeddings) + 2 + 2 * len(tellers) + bool(paired)
+    if mixtures:
+        work, count = sums(generated, originals, embeddings, first, as_many), len(embeddings) + 1
+    else:
+        work = tables(generated, originals, embeddings, tellers, grid, first, as_many, paired)
+        count = 2 * len(embeddings) + 2 + 2 * len(tellers) + bool(paired)
     found = list(measuring.watched(work, count, "table"))
     if learnt:
         found += [table for one in likenesses for table in _memorised(bands, real, learnt, names, one, first)]
     measuring.deliver("generation", about, found, json_file)
+
+
+def _mixtures(folder: Path, split: str, songs: int | None) -> Corpus:
+    return measuring.mixtures(measuring.corpus(folder, split, songs, (BAND,)))
 
 
 def _excerpts(corpus: Corpus, names: Sequence[str], seconds: float, each: int) -> list[Excerpt]:

@@ -12,9 +12,10 @@ from stemweave.cli import options
 from stemweave.cli.values import part
 from stemweave.data.indexed import Shard
 from stemweave.data.latents import KIND as LATENTS
-from stemweave.data.latents import MIXTURE, Coding, Latents, Song, copies, mixed, plan, songs, write
+from stemweave.data.latents import Coding, Latents, Song, copies, mixed, plan, songs, write
 from stemweave.data.shards import KIND as AUDIO
 from stemweave.data.shards import Cache
+from stemweave.data.tracks import BAND
 from stemweave.errors import DataError, UsageError
 from stemweave.model.checkpoint import load_codec
 from stemweave.model.codec import Codec
@@ -25,7 +26,7 @@ def latents(
     source: Annotated[Path, typer.Argument(help="What `stemweave preprocess audio` wrote: one split, or a folder of splits.")],
     codec: Annotated[str, typer.Option("-n", "--codec", help="The codec, or a model that has one, by folder or hub id.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the latents go, one folder per split.")],
-    mixture: Annotated[bool, typer.Option("--mixture", help="Only the sum of all stems, as the one stem mixture.")] = False,
+    mixture: Annotated[bool, typer.Option("--mixture", help="Only the sum of all stems, as the one stem band.")] = False,
     shifts: Annotated[int, typer.Option(help="Copies of each song, each 1/N hop later than the one before.")] = 1,
     shard: Annotated[str, typer.Option(help="Do part I of N (from 0), e.g. 0/4, to share the work.")] = "0/1",
     device: options.Device = "auto",
@@ -38,9 +39,9 @@ def latents(
         raise UsageError(f"--shifts is {shifts}, expected 1 to {coder.hop}, the samples of a frame of {coder.config.name}")
     caches = {name: Cache.open(folder) for name, folder in splits.items()}
     for cache in caches.values():
-        coder.config.check((MIXTURE,) if mixture else cache.stems, cache.rate, cache.channels)
+        coder.config.check((BAND,) if mixture else cache.stems, cache.rate, cache.channels)
     for name, cache in caches.items():
-        stems, whole = ((MIXTURE,), [mixed(song) for song in songs(cache)]) if mixture else (cache.stems, songs(cache))
+        stems, whole = ((BAND,), [mixed(song) for song in songs(cache)]) if mixture else (cache.stems, songs(cache))
         tracks = [copy for song in whole for copy in copies(song, shifts, coder.hop)]
         _write(plan(tracks, output / name, *machine), coder, stems, overwrite)
         _report(output / name)

@@ -57,6 +57,15 @@ def corpus(data: Path, split: str, songs: int | None, stems: Sequence[str]) -> C
     return Corpus(chosen.root, tuple(_told_apart(chosen)))
 
 
+def mixtures(songs: Corpus) -> Corpus:
+    """The same songs, of which each is one stem: the sum of those that it has."""
+    return Corpus(songs.root, tuple((name, split, partial(_mixed, read)) for name, split, read in songs.entries))
+
+
+def _mixed(read: Callable[[], Track]) -> Track:
+    return read().mixed()
+
+
 def _told_apart(songs: Corpus) -> Iterator[Entry]:
     """Figures are kept by song: those of one name in several splits are called by their split as well.
 

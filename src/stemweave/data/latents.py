@@ -16,12 +16,12 @@ from torch import Tensor
 
 from stemweave.data.indexed import Kind, Shard, divided, opened, store
 from stemweave.data.shards import Cache
+from stemweave.data.tracks import BAND
 from stemweave.errors import DataError
 
 FORMAT = 1
 GROUP = 32
 """Tracks in one shard."""
-MIXTURE = "mixture"
 
 Encode = Callable[[Tensor], Tensor]
 """A codec: (stems, channels, samples) → (stems, latents, frames)."""
@@ -87,14 +87,14 @@ def songs(cache: Cache) -> list[Song]:
 
 
 def mixed(song: Song) -> Song:
-    """Its mixture as its only stem: known where all stems are, present where any is."""
+    """Its mixture as its only stem, `BAND`: known where all stems are, present where any is."""
 
     def read() -> NDArray[np.float32]:
         mixture: NDArray[np.float32] = song.read().sum(0, keepdims=True)
         return mixture
 
     known, present = (all(song.known),), (any(song.present),)
-    return replace(song, known=known, present=present, sha256=_hash(MIXTURE, song.sha256), read=read)
+    return replace(song, known=known, present=present, sha256=_hash(BAND, song.sha256), read=read)
 
 
 def copies(song: Song, count: int, hop: int) -> list[Song]:

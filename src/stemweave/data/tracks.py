@@ -5,7 +5,7 @@ stem is known to be silent. A name that is missing: nobody knows, so the stem st
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,6 +15,8 @@ from stemweave.audio.files import Reader
 from stemweave.audio.resample import resample, resampled_length
 from stemweave.errors import DataError
 
+BAND = "band"
+"""What the sum of all stems is called where it is the only stem; "mixture" is the name of files beside stems."""
 ROUNDING = 0.1
 """Seconds by which the files of a track may differ and are cut to the shortest; beyond it all are padded."""
 
@@ -48,6 +50,10 @@ class Track:
     def known(self, names: Sequence[str]) -> tuple[bool, ...]:
         """Whether the corpus says what each stem is, be it silence."""
         return tuple(name in self.stems for name in names)
+
+    def mixed(self) -> "Track":
+        """The sum of its stems as its only stem, `BAND`."""
+        return replace(self, stems={BAND: tuple(path for paths in self.stems.values() for path in paths)})
 
     def present(self, names: Sequence[str]) -> tuple[bool, ...]:
         """Whether each stem has a file."""

@@ -129,7 +129,7 @@ class TextTraining(L.LightningModule):
         return net.surprise(expected, sound.unsqueeze(1) / self.model.config.sigma_data, loud).mean()
 
     def doubt(self, heard: Heard, untold: Tensor, said: Said, absent: Sequence[str]) -> Tensor:
-        """Cross entropy of what sounds, and of what is absent, given what was heard: of items (batch,) of which nothing was told."""
+        """Cross entropy of what sounds, and of what is absent, given what was heard; of items (batch,) that are `untold`."""
         net: TextUNet = self.model.net  # type: ignore[assignment]
         sounding = self.told(said)
         odds = [net.present(heard, sounding)[sounding.mask & untold[:, None]]]

@@ -26,23 +26,23 @@ def distances(
 
     The floor is one half of the real songs against the other, and where they are given that of the songs of ``training``;
     *shuffled* are bands whose stems come from different real songs: near the floor, a distance says nothing about stems that
-    fit. Raises :class:`DataError` where the real songs are silent.
+    fit. Bands of one stem have neither stems nor what is shuffled. Raises :class:`DataError` where the real songs are silent.
     """
-    whole = _songs(real, _mixture, embedding)
+    whole, several = _songs(real, _mixture, embedding), len(real[0].stems) > 1
     width = kernel_width(whole.points, seed)
-    half, other = whole.halves(seed)
-    shuffled = _row("real, shuffled", whole, _songs(_shuffled(real, seed), _mixture, embedding), seed)
-    floor = _row("real, half against half", half, other, seed)
-    rows = [_row("generated", whole, _songs(made, _mixture, embedding), seed), shuffled, floor]
+    strange = [_songs(_shuffled(real, seed), _mixture, embedding)] if several else []
+    shuffled = [_row("real, shuffled", whole, songs, seed) for songs in strange]
+    floor = _row("real, half against half", *whole.halves(seed), seed)
+    rows = [_row("generated", whole, _songs(made, _mixture, embedding), seed), *shuffled, floor]
     if training:
         rows.append(_row("training songs", whole, _songs(training, _mixture, embedding), seed))
-    for name in real[0].stems:
+    for name in real[0].stems if several else ():
         voice = partial(_stem, name)
         rows.append(_row(f"generated {name}", _songs(real, voice, embedding), _songs(made, voice, embedding), seed))
     columns = ("KAD × 100", "Fréchet", "Fréchet, many songs", "density", "coverage")
     note = (
         f"Embedding: {embedding.name}. Intervals: 95 %, by song. Distances of different embeddings do not compare. "
-        f"Width of the mixtures' kernel: {width:.4g}.{_blindness(shuffled, floor)}"
+        f"Width of the mixtures' kernel: {width:.4g}." + "".join(_blindness(row, floor) for row in shuffled)
     )
     return Table(f"Distance to real songs ({embedding.name})", columns, tuple(rows), note, digits=3, least_n=ENOUGH)
 

@@ -15,6 +15,25 @@ from stemweave.evaluation.protocols.takes import together
 from stemweave.evaluation.reports.tables import Table
 
 
+def mixtures(
+    made: Sequence[Excerpt],
+    real: Sequence[Excerpt],
+    embeddings: Sequence[Embedding],
+    seed: int,
+    training: Sequence[Excerpt] = (),
+) -> Iterator[Table]:
+    """The tables of bands of which only the sum is looked at: distances, silence and noise.
+
+    Raises :class:`DataError` for fewer than eight songs of either kind.
+    """
+    for kind, excerpts in (("generated", made), ("real", real)):
+        if (count := len({one.song for one in excerpts})) < FEWEST:
+            raise DataError(f"{count} {kind} songs, expected at least {FEWEST}: give more")
+    for embedding in embeddings:
+        yield distances(made, real, embedding, seed, training)
+    yield rates(made, real, seed)
+
+
 def tables(
     made: Sequence[Excerpt],
     real: Sequence[Excerpt],
@@ -27,15 +46,10 @@ def tables(
 ) -> Iterator[Table]:
     """All tables of a report, one after another; ``made``, ``real`` and ``training`` are of one rate, length and set of stems.
 
-    ``beside`` are the takes of ``made``, made another way. ``width`` is of the grid on which beats meet, in seconds. Raises
-    :class:`DataError` for fewer than eight songs of either kind.
+    ``beside`` are the takes of ``made``, made another way. ``width`` is of the grid on which beats meet, in seconds. Raises as
+    `mixtures` does.
     """
-    for kind, excerpts in (("generated", made), ("real", real)):
-        if (count := len({one.song for one in excerpts})) < FEWEST:
-            raise DataError(f"{count} {kind} songs, expected at least {FEWEST}: give more")
-    for embedding in embeddings:
-        yield distances(made, real, embedding, seed, training)
-    yield rates(made, real, seed)
+    yield from mixtures(made, real, embeddings, seed, training)
     yield coherence(made, real, seed)
     for timing in timings:
         bands, songs = rhythm.timed(made, timing), rhythm.timed(real, timing)
