@@ -15,7 +15,7 @@ from stemweave.cli.settings import lineup_of, rule_of
 from stemweave.cli.values import one_of
 
 RUNS = Path(__file__).parents[1] / "runs"
-SHARED = ("common.sh", "training.sh", "gmsdi.sh", "gmsdi_validation.sh", "all.sh", "train_band.sh")
+SHARED = ("common.sh", "training.sh", "gmsdi.sh", "msldm.sh", "gmsdi_validation.sh", "all.sh", "train_band.sh")
 SCRIPTS = sorted(path.name for path in RUNS.glob("*.sh") if path.name not in SHARED)
 STEMS = ("bass", "drums", "guitar", "piano")
 TRAINED = ("train", "validation", "train-straight", "validation-straight", "train-swung", "validation-swung")
@@ -82,14 +82,14 @@ def understood(commands):
             places(points(varied), across)
 
 
-@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in ("speed.sh", "styles.sh")])
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in ("speed.sh", "msldm_speed.sh", "styles.sh")])
 def test_own_songs_are_used_instead_of_the_band(run, tmp_path, script):
     _, commands = run(script, "--data", "mine", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
     assert not [command for command in commands if command[0] == "render"]
     assert all("mine" in command for command in commands if "--data" in command)
 
 
-@pytest.mark.parametrize("script", [name for name in SCRIPTS if name != "speed.sh"])
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in ("speed.sh", "msldm_speed.sh")])
 def test_no_study_takes_more_than_it_may(run, tmp_path, script):
     """Of what is measured; models are trained on as many songs as ever."""
     _, commands = run(script, "--at-most", "5", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
@@ -141,18 +141,24 @@ def test_the_studies_of_a_model_of_text_are_those_of_another_one_by_one_argument
 
 
 @pytest.mark.parametrize(
-    ("options", "there", "expected"), [([], True, True), ([], False, False), (["--model", "mine"], True, False)]
+    ("options", "there", "expected"),
+    [
+        ([], ["gmsdi"], ["gmsdi"]),
+        ([], ["gmsdi", "msldm"], ["gmsdi", "msldm"]),
+        ([], [], []),
+        (["--model", "mine"], ["gmsdi"], []),
+    ],
 )
-def test_another_model_for_all_scripts_is_none_of_text(run, tmp_path, options, there, expected):
+def test_another_model_for_all_scripts_is_none_of_other_kinds(run, tmp_path, options, there, expected):
     place = tmp_path / "runs"
     place.mkdir()
-    if there:
-        (tmp_path / "src/stemweave/model/pretrained/gmsdi-band").mkdir(parents=True)
+    for kind in there:
+        (tmp_path / f"src/stemweave/model/pretrained/{kind}-band").mkdir(parents=True)
     shutil.copy(RUNS / "all.sh", place)
     for script in SCRIPTS:
         (place / script).write_text("#!/usr/bin/env bash\n")
         (place / script).chmod(0o755)
     done, _ = run(place / "all.sh", *options)
     assert done.returncode == 0, done.stderr
-    assert ("runs/gmsdi_grid.sh" in done.stdout) is expected
+    assert [kind for kind in ("gmsdi", "msldm") if f"runs/{kind}_generation.sh" in done.stdout] == expected
     assert "runs/speed.sh" in done.stdout

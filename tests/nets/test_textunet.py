@@ -12,7 +12,7 @@ from stemweave.errors import ModelError
 from stemweave.nets.lapped import powers
 from stemweave.nets.layers import CrossAttention
 from stemweave.nets.prompts import Prompt
-from stemweave.nets.textunet import Heard, Sounds, TextUNet, TextUNetConfig
+from stemweave.nets.textunet import Heard, Sounds, TextUNet, TextUNetConfig, kept
 
 TINY = TextUNetConfig(12, hop=32, coefficients=20, widths=(64, 64), blocks=(1, 1), condition=16, bands=8)
 
@@ -183,20 +183,42 @@ def test_usual_answers_of_more_sounds_than_kinds_are_the_closest(net: TextUNet) 
     assert (made - answers).norm() < 0.95 * (answers - answers.mean(0)).norm()
 
 
-def test_shares_are_the_ratio_of_what_each_part_brings_to_what_the_whole_is(net: TextUNet) -> None:
-    """One look; a part's power over that of all is its share of each coefficient, each sound's counting as likely as it is."""
+def test_shares_are_the_ratio_of_what_each_part_brings_to_what_the_whole_is(
+    net: TextUNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look; a part's power over that of all is its share of each coefficient, where all sounds are surely there."""
     mixture, nothing, parts = noised(2, 320)[:, 0], told(1, 4, seed=2), told(3, 2, seed=3)
     seen = mixture.unsqueeze(1) / math.hypot(1, 0.5)
     _, heard = net.estimate(seen, torch.full((2,), 0.5), nothing.repeated(2))
-    asked = [one.repeated(2) for one in parts.split()]
-    likely = [net.present(heard, one).sigmoid()[:, :, None, None, None] for one in asked]
-    assert max(p.max() for p in likely) - min(p.min() for p in likely) > 0.01
-    expected = [(p * net.each(heard, one).exp()).sum(1) for p, one in zip(likely, asked, strict=True)]
+    expected = [net.expected(heard, one.repeated(2)).exp() for one in parts.split()]
+    monkeypatch.setattr(net, "present", lambda heard, asked: torch.full(asked.mask.shape, 30.0))
     shares = net.shares(mixture, nothing, parts)
     assert shares.shape == (2, 3, 1, 320)
     for part, power in zip(shares.unbind(1), expected, strict=True):
         wanted = power / sum(expected) * net.lapped.cosines(mixture)
         torch.testing.assert_close(net.lapped.cosines(part)[:, :, 1:-1], wanted[:, :, 1:-1], atol=1e-4, rtol=1e-3)
+
+
+def test_a_sound_in_doubt_keeps_as_much_of_its_share_as_it_is_likely() -> None:
+    """The mean over being there and not: then the others share everything as they do without it. In all cases they sum to 1."""
+    shares = torch.rand(2, 3, 5, generator=torch.Generator().manual_seed(0))
+    shares = shares / shares.sum(1, keepdim=True)
+    others = torch.cat((shares[:, :2] / shares[:, :2].sum(1, keepdim=True), torch.zeros(2, 1, 5)), 1)
+    torch.testing.assert_close(kept(shares, torch.tensor([[1, 1, 0.3]] * 2)), 0.3 * shares + 0.7 * others)
+    torch.testing.assert_close(kept(shares, torch.ones(2, 3)), shares)
+    torch.testing.assert_close(kept(shares, torch.tensor([[0, 0.4, 0]] * 2))[:, 1], torch.ones(2, 5))
+    torch.testing.assert_close(kept(shares, torch.rand(2, 3)).sum(1), torch.ones(2, 5))
+    torch.testing.assert_close(kept(torch.ones(1, 1, 5), torch.full((1, 1), 0.2)), torch.ones(1, 1, 5))
+
+
+def test_of_several_sounds_of_a_part_each_is_in_doubt_by_itself(net: TextUNet) -> None:
+    mixture, nothing, parts = noised(2, 320)[:, 0], told(1, 4, seed=2), told(2, 2, seed=3)
+    parts.mask[1, 1] = False
+    alone = Prompt(
+        parts.tokens.flatten(0, 1)[:3, None], torch.ones(3, 1, dtype=torch.bool), parts.pooled.repeat_interleave(2, 0)[:3]
+    )
+    several, each = net.shares(mixture, nothing, parts), net.shares(mixture, nothing, alone)
+    torch.testing.assert_close(several, torch.stack((each[:, 0] + each[:, 1], each[:, 2]), 1))
 
 
 def test_what_is_there_at_all_is_heard_of_each_sound_in_the_whole_recording(net: TextUNet) -> None:

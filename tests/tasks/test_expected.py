@@ -25,8 +25,9 @@ def make_taught(text_model: TextModel) -> TextModel:
     tokens = model.conditioner(model.conditioner.prepare(list(model.config.stems))).tokens[:, 0]
     net.sounds.answer.weight.zero_()
     net.sounds.expect(tokens, net.answers(torch.stack((low, flat, high, flat)).log()))
-    for part in (net.presence.kind.weight, net.presence.kind.bias):
-        part.zero_()
+    for part in (net.presence.place, net.presence.kind):  # all are surely there
+        part.weight.zero_()
+        part.bias.fill_(1.0)
     return model
 
 
@@ -45,7 +46,6 @@ def test_what_is_not_there_brings_nothing(taught: TextModel) -> None:
     """The more likely a stem is there at all, the more of the song is it."""
     drums = taught.conditioner(taught.conditioner.prepare(["drums"])).tokens[0, 0]
     there = taught.shares(SONG)
-    taught.net.presence.place.bias += 1.0
     taught.net.presence.kind.weight -= 10 * drums / drums.square().sum()
     parts = taught.shares(SONG)
     assert parts[:, 1].norm() < 1e-3 * there[:, 1].norm()

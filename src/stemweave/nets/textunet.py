@@ -99,17 +99,18 @@ class TextUNet(nn.Module):
     def shares(self, mixture: Tensor, told: Prompt, parts: Prompt) -> Tensor:
         """A mixture shared out in the ratio of the powers that the prompts of its parts let expect; the parts sum to it.
 
-        A sound's power counts by how likely it is that it sounds at all. Shape: mixture (batch, channels, samples), in units of
-        the data's level; what the trunk is told (1): nothing, lest it believe it; parts (parts) → (batch, parts, channels,
-        samples).
+        Each sound keeps of its share as much as it is likely to sound at all (`kept`). Shape: mixture (batch, channels,
+        samples), in units of the data's level; what the trunk is told (1): nothing, lest it believe it; parts (parts) → (batch,
+        parts, channels, samples).
         """
         batch, count, samples = len(mixture), len(parts), mixture.shape[-1]
         signal = self.lapped.cosines(self.padded(mixture))
         seen = signal / math.hypot(1, SEEN)
         heard = self.heard(seen, mixture.new_full((batch,), SEEN), told.repeated(batch))
         heard, asked = Heard(*(each.repeat_interleave(count, 0) for each in heard)), parts.tiled(batch)
-        likely = F.logsigmoid(self.present(heard, asked))[:, :, None, None, None]
-        masks = (self.each(heard, asked) + likely).logsumexp(1).unflatten(0, (batch, count)).softmax(1)
+        likely = self.present(heard, asked).sigmoid() * asked.mask
+        sounds = self.each(heard, asked).unflatten(0, (batch, count)).flatten(1, 2).softmax(1)
+        masks = kept(sounds, likely.unflatten(0, (batch, count)).flatten(1)).unflatten(1, (count, -1)).sum(2)
         return self.lapped.inverse(masks * signal.unsqueeze(1))[..., :samples]
 
     def padded(self, x: Tensor) -> Tensor:
@@ -194,6 +195,19 @@ class TextUNet(nn.Module):
     def wide(self, bands: Tensor, fine: Tensor) -> Tensor:
         """Values in bands, and for the lower frequencies one by one, at all frequencies."""
         return bands @ self.spread + F.pad(fine, (0, self.config.hop - self.config.coefficients))
+
+
+def kept(shares: Tensor, likely: Tensor) -> Tensor:
+    """Shares of sounds of which each is there only with some probability: it keeps so much of its own.
+
+    What it leaves goes to the others in the ratio of what they keep: exact where one sound is in doubt. Shape: shares (batch,
+    sounds, ...), which sum to 1; likely (batch, sounds) → as shares.
+    """
+    likely = likely.reshape(*likely.shape, *[1] * (shares.ndim - 2))
+    own = likely * shares
+    left = (1 - likely) * shares / (own.sum(1, keepdim=True) - own).clamp_min(1e-4)
+    found = own * (1 + left.sum(1, keepdim=True) - left)
+    return found / found.sum(1, keepdim=True).clamp_min(1e-9)
 
 
 class Heard(NamedTuple):
