@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 
 from stemweave.cli.env import environment
-from stemweave.evaluation.protocols.efficiency import matmul_rate
-from stemweave.model.precision import pick_precision
+from stemweave.model.precision import matmul_rate, pick_precision
 
 PACKAGES = ("stemweave", "torch", "python", "system")
 

@@ -39,7 +39,7 @@ def commands(monkeypatch):
         return Cost(2.0, 100.0 * len(asked))
 
     monkeypatch.setattr(costs, "cost", cost)
-    monkeypatch.setattr(costs, "matmul_rate", lambda device: 17.5)
+    monkeypatch.setattr("stemweave.cli.efficiency.matmul_rate", lambda device: 17.5)
     return asked
 
 

@@ -57,3 +57,9 @@ def test_place_lowers_products_only(tiny_model: Model) -> None:
     with torch.no_grad():
         low, full = model.prior()(x, torch.tensor(0.3)), tiny_model.prior()(x, torch.tensor(0.3))
     assert ((low - full).norm() / full.norm()).item() < 2e-2
+
+
+def test_the_rate_of_matrix_products_is_that_of_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0, 2.0, 0, 0.5, 0, 1.0])
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: next(times))
+    assert precision.matmul_rate(torch.device("cpu"), size=100, repeats=3) == pytest.approx(2 * 100**3 / 0.5 / 1e9)

@@ -18,6 +18,7 @@ from stemweave.evaluation.protocols import efficiency as costs
 from stemweave.evaluation.protocols.efficiency import Spent
 from stemweave.evaluation.reports import report as reports
 from stemweave.model.checkpoint import DEFAULT
+from stemweave.model.precision import matmul_rate
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import Separation, additive
 from stemweave.tasks.song import checked_seconds
@@ -55,7 +56,7 @@ def efficiency(
     about = {
         **measuring.about_studio(studio),
         "machine": {name: environment()[name] for name in MACHINE},
-        "matmul_gflops_float32": costs.matmul_rate(studio.model.device),
+        "matmul_gflops_float32": matmul_rate(studio.model.device),
         "minutes": lengths,
         "steps": counts,
         "seconds": music,

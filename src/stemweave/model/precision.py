@@ -1,6 +1,7 @@
-"""Where to run, and in which precision: bfloat16 only where the hardware multiplies it in hardware."""
+"""Where to run, in which precision, and how fast that is: bfloat16 only where the hardware multiplies it in hardware."""
 
 import os
+import time
 
 import torch
 
@@ -54,3 +55,14 @@ def place(model: Model, device: torch.device, dtype: torch.dtype) -> Model:
             case UNet1d():
                 net.to(dtype)
     return model
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype = torch.float32, size: int = 2048, repeats: int = 8) -> float:
+    """Matrix products in GFLOP/s, with torch's threads: the best of some."""
+    a, b = torch.randn(2, size, size, device=device, dtype=dtype)
+    best = 0.0
+    for _ in range(repeats):
+        start = time.perf_counter()
+        (a @ b)[0, 0].item()
+        best = max(best, 2 * size**3 / (time.perf_counter() - start) / 1e9)
+    return best

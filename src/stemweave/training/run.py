@@ -13,6 +13,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from stemweave.model.codec import CodecConfig
 from stemweave.model.config import fits
+from stemweave.training.busy import Busy
 from stemweave.training.callbacks import ExportAverage, Listen
 from stemweave.training.codec_module import CodecTraining
 from stemweave.training.datamodule import StemCrops
@@ -43,7 +44,7 @@ class StemCLI(LightningCLI):
 def train(arguments: Sequence[str]) -> None:
     """Run LightningCLI with these arguments (`fit --config recipe.yaml …`)."""
     torch.set_float32_matmul_precision("high")
-    callbacks = {"callbacks": [Listen()]}
+    callbacks = {"callbacks": [Listen(), Busy()]}
     StemCLI(arguments, seed_everything_default=0, save_config_kwargs={"overwrite": True}, trainer_defaults=callbacks)
 
 

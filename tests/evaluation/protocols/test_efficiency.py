@@ -15,7 +15,6 @@ from stemweave.evaluation.protocols.efficiency import (
     bursts_and_tones,
     device_memory,
     made,
-    matmul_rate,
     memory_ratio,
     separated,
     tables,
@@ -120,12 +119,6 @@ def test_memory_is_that_of_the_whole_piece(monkeypatch):
     monkeypatch.setattr(efficiency, "device_memory", lambda device, work: work() or 7.0)
     assert made("generate", 4.0, lengths.append, CPU).device == 7.0
     assert lengths == [0.5, 4.0, 4.0]
-
-
-def test_the_rate_of_matrix_products_is_that_of_the_fastest(monkeypatch):
-    times = iter([0, 2.0, 0, 0.5, 0, 1.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(times))
-    assert matmul_rate(CPU, size=100, repeats=3) == pytest.approx(2 * 100**3 / 0.5 / 1e9)
 
 
 def test_memory_is_compared_between_longest_and_shortest():

@@ -85,17 +85,6 @@ def device_memory(device: torch.device, work: Work) -> float | None:
     return torch.cuda.max_memory_allocated(device) / MEGABYTE
 
 
-def matmul_rate(device: torch.device, size: int = 2048, repeats: int = 8) -> float:
-    """Float32 matrix products in GFLOP/s, with torch's threads: the best of some."""
-    a, b = torch.randn(2, size, size, device=device)
-    best = 0.0
-    for _ in range(repeats):
-        start = time.perf_counter()
-        (a @ b)[0, 0].item()
-        best = max(best, 2 * size**3 / (time.perf_counter() - start) / 1e9)
-    return best
-
-
 def memory_ratio(spent: Sequence[Spent]) -> float | None:
     """Peak memory for the longest song relative to the shortest."""
     longest, shortest = (choose(spent, key=lambda one: one.sound).peak for choose in (max, min))
