@@ -13,7 +13,6 @@ from stemweave.errors import ModelError, UsageError
 from stemweave.model import checkpoint
 from stemweave.model.config import ModelConfig
 from stemweave.model.texted import TextModel
-from stemweave.nets.prompts import joined
 from stemweave.training import text_module
 from stemweave.training.callbacks import ExportAverage
 from stemweave.training.text_data import together
@@ -149,25 +148,28 @@ def test_parts_teach_what_to_expect_of_some_of_what_sounds(module: TextTraining)
 
 
 def test_doubt_is_the_cross_entropy_of_what_sounds_and_what_does_not(module: TextTraining) -> None:
-    """Of each sound by itself, where nothing was told; padding and what is not said do not count."""
-    mixture, _ = batch(3)
-    said, absent = ["bass, drums", "guitar", "piano, bass, drums"], ["piano", "", "guitar"]
-    net, known, prompt = module.model.net, module.model.precondition, module.model.conditioner.null(3)
+    """Of each sound by itself, in the clean mixture and untold; padding and what is not said do not count, nor later items."""
+    mixture, _ = batch(6)
+    said = ["bass, drums", "guitar", "piano, bass, drums", "bass", "piano", "piano"]
+    absent = ["piano", "", "guitar", "", "bass", "guitar"]
+    net, nothing = module.model.net, module.model.conditioner.null()
     torch.nn.init.normal_(net.presence.kind.bias)
-    sigma, noise = torch.full((3,), 0.05), torch.zeros_like(mixture)
-    doubt = module.losses(mixture, said, sigma, noise, prompt, (mixture, said, absent)).doubt
-    heard = net.estimate(known.scale(sigma[:, None, None, None]) * mixture.unsqueeze(1), known.noise(sigma), prompt)[1]
-    odds = {(item, one): net.present(heard, module.told([one] * 3))[item, 0] for item in range(3) for one in SOUNDS}
-    sure = [odds[item, one].sigmoid() for item, text in enumerate(said) for one in text.split(", ")]
+    _, heard = net.look(mixture / module.model.config.sigma_data, nothing)
+    odds = {(item, one): net.present(heard, module.told([one] * 6))[item, 0] for item in range(4) for one in SOUNDS}
+    sure = [odds[item, one].sigmoid() for item, text in enumerate(said[:4]) for one in text.split(", ")]
     unsure = [1 - odds[0, "piano"].sigmoid(), 1 - odds[2, "guitar"].sigmoid()]
-    torch.testing.assert_close(doubt, -torch.stack([*sure, *unsure]).log().mean())
-    assert module.losses(mixture, said, sigma, noise, prompt).doubt == 0
-    aware = joined([*prompt.split()[:2], module.told(said).split()[2]])
-    untold = module.losses(mixture, said, sigma, noise, aware, (mixture, said, absent)).doubt
-    torch.testing.assert_close(untold, -torch.stack([*sure[:3], unsure[0]]).log().mean())
-    assert module.losses(mixture, said, sigma, noise, module.told(said), (mixture, said, absent)).doubt == 0
-    everything = module.losses(mixture, said, sigma, noise, prompt, (mixture, said, [""] * 3)).doubt
+    told, part = (torch.full((6,), 0.05), torch.randn_like(mixture), module.told(said)), (mixture, said, absent)
+    torch.testing.assert_close(module.losses(mixture, said, *told, part).doubt, -torch.stack([*sure, *unsure]).log().mean())
+    assert module.losses(mixture, said, *told).doubt == 0
+    everything = module.losses(mixture, said, *told, (mixture, said, [""] * 6)).doubt
     torch.testing.assert_close(everything, -torch.stack(sure).log().mean())
+
+
+def test_the_trunk_does_not_learn_what_is_there(module: TextTraining) -> None:
+    mixture, said = batch(3)
+    module.requires_grad_(True).doubt(mixture, said, ["drums"] * 3).backward()
+    learns = {name for name, parameter in module.model.net.named_parameters() if parameter.grad is not None}
+    assert learns == {f"presence.{part}" for part in ("place.weight", "place.bias", "kind.weight", "kind.bias")}
 
 
 def test_batches_with_parts_train_and_validate(module: TextTraining, asked: Asked) -> None:

@@ -104,14 +104,18 @@ class TextUNet(nn.Module):
         parts, channels, samples).
         """
         batch, count, samples = len(mixture), len(parts), mixture.shape[-1]
-        signal = self.lapped.cosines(self.padded(mixture))
-        seen = signal / math.hypot(1, SEEN)
-        heard = self.heard(seen, mixture.new_full((batch,), SEEN), told.repeated(batch))
+        signal, heard = self.look(mixture, told)
         heard, asked = Heard(*(each.repeat_interleave(count, 0) for each in heard)), parts.tiled(batch)
         likely = self.present(heard, asked).sigmoid() * asked.mask
         sounds = self.each(heard, asked).unflatten(0, (batch, count)).flatten(1, 2).softmax(1)
         masks = kept(sounds, likely.unflatten(0, (batch, count)).flatten(1)).unflatten(1, (count, -1)).sum(2)
         return self.lapped.inverse(masks * signal.unsqueeze(1))[..., :samples]
+
+    def look(self, mixture: Tensor, told: Prompt) -> tuple[Tensor, "Heard"]:
+        """A clean mixture's coefficients, and what the trunk makes of them. Shapes: as of `shares`."""
+        signal, batch = self.lapped.cosines(self.padded(mixture)), len(mixture)
+        level = mixture.new_full((batch,), SEEN)
+        return signal, self.heard(signal / math.hypot(1, SEEN), level, told.repeated(batch))
 
     def padded(self, x: Tensor) -> Tensor:
         """Followed by silence up to whole frames."""

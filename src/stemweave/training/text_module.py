@@ -20,6 +20,9 @@ from stemweave.nets.textunet import Heard, TextUNet
 from stemweave.training.rates import Rates
 from stemweave.training.spectra import start_from_spectra
 
+LOOKS = 4
+"""Mixtures of a batch that are looked at as they are shared out."""
+
 Said = Sequence[str] | Prepared
 """What sounds in each mixture of a batch: in words, or as it was heard already (`sound_data`)."""
 
@@ -40,7 +43,7 @@ class Losses(NamedTuple):
     """How far expected spectra are from those of the mixtures and of their parts."""
 
     doubt: Tensor
-    """Of what sounds and what is absent in mixtures of which nothing was told, where the data say both: cross entropy, nats."""
+    """Of what sounds and what is absent in some of the mixtures, where the data say both: cross entropy, nats."""
 
 
 class TextTraining(L.LightningModule):
@@ -51,7 +54,7 @@ class TextTraining(L.LightningModule):
         dropout: share of items that are told nothing, for guidance (2207.12598).
         spectrum: weight of the network's expected spectra in the loss, for a `TextUNet`, of mixtures and of their parts where
             the data have them; 0 for other networks.
-        presence: weight of what it believes to be there at all where it was told nothing, likewise.
+        presence: weight of what it believes to be there at all, likewise; the trunk does not learn of this.
         spectra: batches from which the usual spectrum of each of the model's own stems is measured before the first step, for a
             `TextUNet` that starts from nothing; 0 for none.
         noise: noise levels, matched to the sampler's range.
@@ -116,8 +119,7 @@ class TextTraining(L.LightningModule):
             surprise = self.surprise(whole, mixture, whole)
             if part:
                 surprise = surprise + self.surprise(self.model.net.expected(heard, self.told(part[1])), part[0], whole)
-                untold = (prompt.pooled == self.model.conditioner.null_pooled).all(1)
-                doubt = self.doubt(heard, untold, said, part[2])
+                doubt = self.doubt(mixture, said, part[2])
         else:
             answer = self.model.net(*asked)
         denoised = known.denoised(noised, level, answer)
@@ -128,15 +130,17 @@ class TextTraining(L.LightningModule):
         net: TextUNet = self.model.net  # type: ignore[assignment]
         return net.surprise(expected, sound.unsqueeze(1) / self.model.config.sigma_data, loud).mean()
 
-    def doubt(self, heard: Heard, untold: Tensor, said: Said, absent: Sequence[str]) -> Tensor:
-        """Cross entropy of what sounds, and of what is absent, given what was heard; of items (batch,) that are `untold`."""
+    def doubt(self, mixture: Tensor, said: Said, absent: Sequence[str]) -> Tensor:
+        """Cross entropy of what sounds, and of what is absent, given the first `LOOKS` mixtures, clean. The trunk does not learn."""
         net: TextUNet = self.model.net  # type: ignore[assignment]
-        sounding = self.told(said)
-        odds = [net.present(heard, sounding)[sounding.mask & untold[:, None]]]
-        if some := [place for place, text in enumerate(absent) if text and untold[place]]:
+        with torch.no_grad():
+            _, heard = net.look(mixture[:LOOKS] / self.model.config.sigma_data, self.model.conditioner.null())
+        sounding = joined(self.told(said).split()[:LOOKS])
+        odds = [net.present(heard, sounding)[sounding.mask]]
+        if some := [place for place, text in enumerate(absent[:LOOKS]) if text]:
             missing = self.told([absent[place] for place in some])
             odds.append(-net.present(Heard(*(each[some] for each in heard)), missing)[missing.mask])
-        return F.softplus(-torch.cat(odds)).sum() / max(sum(map(len, odds)), 1)
+        return F.softplus(-torch.cat(odds)).mean()
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Losses at fixed noise levels and fixed noise: told what sounds, told nothing, and told what sounds in another.
@@ -154,8 +158,7 @@ class TextTraining(L.LightningModule):
                 loss, surprise, doubt = self.losses(mixture, said, sigma, noise, prompt, batch[2:])
                 self.log(f"valid/{name}-{level}", loss, batch_size=len(mixture))
                 self.log(f"valid/{name}-surprise-{level}", surprise, batch_size=len(mixture))
-                if name == "nothing":
-                    self.log(f"valid/doubt-{level}", doubt, batch_size=len(mixture))
+        self.log("valid/doubt", doubt, batch_size=len(mixture))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up and a linear cool-down at the end."""
