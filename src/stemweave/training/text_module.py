@@ -131,7 +131,7 @@ class TextTraining(L.LightningModule):
         return net.surprise(expected, sound.unsqueeze(1) / self.model.config.sigma_data, loud).mean()
 
     def doubt(self, mixture: Tensor, said: Said, absent: Sequence[str]) -> Tensor:
-        """Cross entropy of what sounds, and of what is absent, given the first `LOOKS` mixtures, clean. The trunk does not learn."""
+        """Cross entropy of what sounds, and of what is absent, given the first `LOOKS` mixtures, clean."""
         net: TextUNet = self.model.net  # type: ignore[assignment]
         with torch.no_grad():
             _, heard = net.look(mixture[:LOOKS] / self.model.config.sigma_data, self.model.conditioner.null())
