@@ -45,7 +45,7 @@ def test_operations_over_time_beside_the_devices_rate(
 ) -> None:
     """Forward, and backward to weights and to what came in, but not to the data."""
     caplog.set_level(logging.INFO)
-    assert trained(LAST + 1, monkeypatch).flops == 2 * 5 * (2 * 8 * 16 + 3 * 16 * 4)
+    assert trained(LAST + 1, monkeypatch).counter.count == 2 * 5 * (2 * 8 * 16 + 3 * 16 * 4)
     rate = 2 * 5 * (2 * 8 * 16 + 3 * 16 * 4) * (LAST - FIRST + 1) / 1e9
     assert f"{rate / 1e-5:.0%} of what matrix products reach here" in caplog.text
 

@@ -7,7 +7,8 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_info
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from stemweave.model.precision import matmul_rate
 
@@ -18,6 +19,22 @@ FIRST, LAST = 5, 25
 """The steps that are timed."""
 
 
+class Operations(TorchDispatchMode):
+    """Counts floating-point operations of all that torch does within it, as far as torch knows how many they are."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        """Does it, and counts."""
+        named = named or {}
+        found = function(*arguments, **named)
+        if operations := flop_registry.get(function._overloadpacket):
+            self.count += operations(*arguments, **named, out_val=found)
+        return found
+
+
 class Busy(Callback):
     """Prints, and logs as `train/busy`, which share of the device's own matrix products a second training reaches.
 
@@ -26,12 +43,12 @@ class Busy(Callback):
     """
 
     def __init__(self) -> None:
-        self.counter, self.flops, self.start = FlopCounterMode(display=False), 0, 0.0
+        self.counter, self.start = Operations(), 0.0
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Begin to count, or to time."""
         if batch_idx == COUNTED:
-            self.counter.__enter__()
+            self.counter.__enter__()  # type: ignore[no-untyped-call]
         if batch_idx == FIRST:
             self.start = now(pl_module.device)
 
@@ -45,8 +62,7 @@ class Busy(Callback):
     ) -> None:
         """End it, and say what came out."""
         if batch_idx == COUNTED:
-            self.counter.__exit__(None, None, None)
-            self.flops = self.counter.get_total_flops()
+            self.counter.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         if batch_idx == LAST and self.start:
             seconds = (now(pl_module.device) - self.start) / (LAST - FIRST + 1)
             kind = torch.bfloat16 if str(trainer.precision).startswith("bf16") else torch.float32
@@ -54,10 +70,10 @@ class Busy(Callback):
 
     def say(self, pl_module: L.LightningModule, seconds: float, peak: float) -> None:
         """Seconds a step, and what matrix products reach here in GFLOP/s."""
-        rate = self.flops / seconds / 1e9
+        rate = self.counter.count / seconds / 1e9
         pl_module.log("train/busy", rate / peak)
         rank_zero_info(
-            f"{self.flops / 1e9:.0f} GFLOP and {seconds:.2f} s a step: {rate:.0f} GFLOP/s, "
+            f"{self.counter.count / 1e9:.0f} GFLOP and {seconds:.2f} s a step: {rate:.0f} GFLOP/s, "
             f"{rate / peak:.0%} of what matrix products reach here ({peak:.0f})"
         )
 
