@@ -47,7 +47,7 @@ def small(name: str, caches: Path, place: Path) -> Path:
     """A published recipe, cut to seconds: the same keys with small numbers."""
     recipe = yaml.safe_load((ROOT / "recipes" / name).read_text())
     if name.startswith("sourcevae"):
-        recipe["model"]["config"]["net"] |= {"latent": 3, "encoder_width": 4, "decoder_width": 8, "patch": 16}
+        recipe["model"]["config"]["net"] |= {"latent": 3, "encoder_width": 4, "decoder_width": 8, "patch": 16, "straight": 2}
         recipe["model"] |= {"adversarial_from": 1}
     else:
         recipe["model"]["config"] |= {"window": 2048}
@@ -91,7 +91,7 @@ def test_every_recipe_trains_and_exports(name: str, caches: Path, tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("net", [{}, {"patch": 1, "strides": [2, 4]}])
+@pytest.mark.parametrize("net", [{}, {"patch": 1, "straight": 0, "strides": [2, 4]}])
 def test_recipes_of_codecs_train_and_export(net: dict[str, object], caches: Path, tmp_path: Path) -> None:
     path = small("sourcevae-band.yaml", caches, tmp_path)
     recipe = yaml.safe_load(path.read_text())

@@ -14,7 +14,7 @@ from stemweave.nets.prompts import Prepared, Prompt
 from stemweave.training import sound_data
 from stemweave.training.sound_data import HeardMixtures, Listener
 from stemweave.training.text_data import Folders
-from stemweave.training.text_module import TextTraining
+from stemweave.training.text_module import Losses, TextTraining
 
 RATE = 22050
 
@@ -108,9 +108,10 @@ def heard(folders, tiny_clap, text_model, monkeypatch):
     config = dataclasses.replace(text_model.config, text=TextConfig(EncoderConfig("clap", str(tiny_clap)), 16))
     torch.manual_seed(0)
     module, prompts = TextTraining(config, dropout=0.0).requires_grad_(False), []
-    nothing = torch.zeros(()), torch.zeros(())
-    monkeypatch.setattr(module, "losses", lambda mixture, sigma, noise, prompt, part: prompts.append(prompt) or nothing)
-    monkeypatch.setattr(module, "log", lambda *_, **__: None)
+    nothing = Losses(*torch.zeros(3))
+    monkeypatch.setattr(module, "losses", lambda mixture, said, sigma, noise, prompt, part: prompts.append(prompt) or nothing)
+    for log in ("log", "log_dict"):
+        monkeypatch.setattr(module, log, lambda *_, **__: None)
     monkeypatch.setattr(module, "lr_schedulers", lambda: torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD([torch.ones(1)])))
     return module, HeardMixtures(folders, str(tiny_clap)), prompts
 

@@ -1,14 +1,14 @@
 """``stemweave evaluate generation``: bands that any system made, against real songs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from stemweave.cli import measuring, options
-from stemweave.cli.choices import EMBEDDINGS, LIKENESSES, BeatNames, GridWidth, available, timings
+from stemweave.cli.choices import EMBEDDINGS, LIKENESSES, BeatNames, Choices, GridWidth, available, timings
 from stemweave.cli.values import stem_names
 from stemweave.data.layouts import Corpus
 from stemweave.data.tracks import BAND
@@ -24,6 +24,10 @@ from stemweave.evaluation.reports import report as reports
 from stemweave.evaluation.reports.tables import Table
 
 RATE = 22050
+
+K = TypeVar("K")
+Opened = Callable[[Path, str, int | None], Corpus]
+"""(folder, split, songs) → the songs."""
 
 EmbeddingNames = Annotated[
     str,
@@ -69,19 +73,14 @@ def generation(
     how far as many training songs are from --data.
     """
     names = stem_names(stems, "--stems") or ()
-    measuring.above_zero("--seconds", seconds)
-    measuring.above_zero("--each", each)
-    measuring.above_zero("--grid", grid)
+    for option, value in (("--seconds", seconds), ("--each", each), ("--grid", grid)):
+        measuring.above_zero(option, value)
     (first,) = measuring.seeds(seed, 1)
     reports.free(json_file, overwrite)
-    embeddings, no_embedding = available(EMBEDDINGS, stem_names(embedding, "--embedding") or (), "--embedding")
-    tellers, no_beats = available(timings(grid), stem_names(beats, "--beats") or (), "--beats")
-    asked = stem_names(likeness, "--likeness") or () if training else ()
-    likenesses, no_likeness = available(LIKENESSES, asked, "--likeness")
-    if mixtures and beside:
-        raise UsageError("--mixtures with --beside: whether stems belong together cannot be heard in their sum; leave out one")
-    opened = _mixtures if mixtures else partial(measuring.corpus, stems=names)
-    names = (BAND,) if mixtures else names
+    embeddings, no_embedding = _named(EMBEDDINGS, embedding, "--embedding")
+    tellers, no_beats = _named(timings(grid), beats, "--beats")
+    likenesses, no_likeness = _named(LIKENESSES, likeness if training else None, "--likeness")
+    names, opened = _mixtures(beside) if mixtures else (names, partial(measuring.corpus, stems=names))
     bands, real = opened(made, "", None), opened(data, split, songs)
     learnt = opened(training, "", None) if training else None
     otherwise = opened(beside, "", None) if beside else None
@@ -100,19 +99,25 @@ def generation(
         "embeddings": {one.name: settings_hash(one) for one in (*embeddings, *likenesses)},
         "skipped": no_embedding | no_beats | no_likeness,
     }
+    work = tables(generated, originals, embeddings, tellers, grid, first, as_many, paired)
+    count = 2 * len(embeddings) + 2 + 2 * len(tellers) + bool(paired)
     if mixtures:
         work, count = sums(generated, originals, embeddings, first, as_many), len(embeddings) + 1
-    else:
-        work = tables(generated, originals, embeddings, tellers, grid, first, as_many, paired)
-        count = 2 * len(embeddings) + 2 + 2 * len(tellers) + bool(paired)
     found = list(measuring.watched(work, count, "table"))
     if learnt:
         found += [table for one in likenesses for table in _memorised(bands, real, learnt, names, one, first)]
     measuring.deliver("generation", about, found, json_file)
 
 
-def _mixtures(folder: Path, split: str, songs: int | None) -> Corpus:
-    return measuring.mixtures(measuring.corpus(folder, split, songs, (BAND,)))
+def _named(known: Choices[K], words: str | None, option: str) -> tuple[list[K], dict[str, str]]:
+    return available(known, stem_names(words, option) or (), option)
+
+
+def _mixtures(beside: Path | None) -> tuple[tuple[str, ...], Opened]:
+    """What sums are called, and how songs are opened as them; raises UsageError where it is asked whether stems fit."""
+    if beside:
+        raise UsageError("--mixtures with --beside: whether stems belong together cannot be heard in their sum; leave out one")
+    return (BAND,), lambda folder, split, songs: measuring.mixtures(measuring.corpus(folder, split, songs, (BAND,)))
 
 
 def _excerpts(corpus: Corpus, names: Sequence[str], seconds: float, each: int) -> list[Excerpt]:
