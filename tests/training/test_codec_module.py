@@ -183,6 +183,18 @@ def test_training_goes_on_from_a_codec(tmp_path: Path) -> None:
         torch.testing.assert_close(value, first.model.state_dict()[name])
 
 
+def test_a_decoder_trains_alone_and_latents_stay_as_they_are(tmp_path: Path) -> None:
+    save(training().model, tmp_path / "codec")
+    module = training(start_from=tmp_path / "codec", decoder_alone=True, adversarial_from=0)
+    before, sound = load_codec(tmp_path / "codec"), module.coded(TONES)
+    fitted(module, 2, ExportAverage(tmp_path / "average", 0.5), limit_val_batches=1, val_check_interval=1)
+    for codec in (module.model, load_codec(tmp_path / "average")):
+        assert codec.digest() == before.digest()
+    assert not torch.allclose(module.coded(TONES), sound)
+    with pytest.raises(ModelError, match="cannot train alone without a codec to start from; say start_from"):
+        training(decoder_alone=True)
+
+
 def test_validation_says_what_comes_back_and_what_adds_up() -> None:
     module = training(weights=Weights(waveform=1.0))
     torch.nn.init.normal_(module.codec.net.decoder[-1].weight, std=0.1)

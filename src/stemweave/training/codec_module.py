@@ -62,6 +62,7 @@ class CodecTraining(L.LightningModule):
         clip: largest norm of the VAE's gradient.
         clip_discriminators: of theirs.
         start_from: a codec folder whose weights to start from.
+        decoder_alone: whether the encoder stays as it is there, and with it all latents; a model over them hears no difference.
     """
 
     def __init__(
@@ -82,8 +83,13 @@ class CodecTraining(L.LightningModule):
         clip: float = 1e3,
         clip_discriminators: float = 10.0,
         start_from: Path | None = None,
+        decoder_alone: bool = False,
     ) -> None:
         super().__init__()
+        if decoder_alone and start_from is None:
+            raise ModelError(
+                f"codec {config.name}: its decoder cannot train alone without a codec to start from; say start_from"
+            )
         if config.stems:
             raise ModelError(f"codec {config.name}: VAEs of {', '.join(config.stems)} train one by one; leave out its stems")
         self.automatic_optimization = False
@@ -97,6 +103,7 @@ class CodecTraining(L.LightningModule):
             initialise(self.codec.net)
         if start_from is not None:
             load_weights(self.codec, start_from)
+        self.codec.net.encoder.requires_grad_(not decoder_alone)
         if weight_norm:
             normed(self.codec)
 
