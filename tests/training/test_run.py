@@ -141,6 +141,19 @@ def test_a_wrong_setting_is_named(name: str, setting: str, tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
+def test_other_stems_than_the_models_are_refused(caches: Path, tmp_path: Path) -> None:
+    """Also where they are as many: bass would be learned as drums."""
+    path = small("band.yaml", caches, tmp_path)
+    recipe = yaml.safe_load(path.read_text())
+    recipe["model"]["config"]["stems"] = ["drums", "bass", "guitar", "piano"]
+    path.write_text(yaml.safe_dump(recipe))
+    done = train(tmp_path, "fit", "--config", str(path))
+    assert done.returncode == 2
+    expected = "train holds bass, drums, guitar, piano, band is a model of drums, bass, guitar, piano: cache the same stems"
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_data_without_a_class_are_refused(tmp_path: Path) -> None:
     done = train(tmp_path, "fit", "--config", str(ROOT / "recipes" / "gmsdi-band.yaml"), "--data", "NoSuchData")
     assert done.returncode == 2

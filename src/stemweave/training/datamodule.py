@@ -46,6 +46,10 @@ class StemCrops(L.LightningDataModule):
         """The cache in a folder. Raises DataError where there is none."""
         return Cache.open(folder)
 
+    def stems(self) -> dict[Path, tuple[str, ...]]:
+        """Which stems each folder holds, in order. Raises DataError as `cache` does."""
+        return {folder: Cache.open(folder).stems for folder in (self.train, self.valid)}
+
     def train_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
         """An endless stream of batches, another one where training resumes; the trainer's `max_steps` ends it."""
         crops = RandomCrops(

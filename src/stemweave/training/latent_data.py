@@ -37,6 +37,10 @@ class LatentCrops(StemCrops):
         )
         self.codec = codec
 
+    def stems(self) -> dict[Path, tuple[str, ...]]:
+        """As `StemCrops.stems`, of latents."""
+        return {folder: Latents.open(folder).stems for folder in (self.train, self.valid)}
+
     def cache(self, folder: Path) -> Source:
         """The latents in a folder. Raises DataError where there are none, where they are damaged, or of another codec."""
         latents, codec = Latents.open(folder), load_codec(self.codec)

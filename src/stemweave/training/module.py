@@ -16,6 +16,7 @@ from stemweave.model.codec import Codec
 from stemweave.model.config import ModelConfig
 from stemweave.model.model import Model
 from stemweave.training.conditions import Conditions, Shares, draw_conditions
+from stemweave.training.datamodule import StemCrops
 from stemweave.training.latent_data import LatentCrops
 from stemweave.training.rates import Rates
 
@@ -71,13 +72,19 @@ class StemTraining(L.LightningModule):
         self.model.codec = (held or self.model.codec).requires_grad_(False)
 
     def on_fit_start(self) -> None:
-        """Raises ModelError where the data are latents of another codec than the model's."""
-        data = getattr(self.trainer, "datamodule", None)
+        """Raises ModelError where the data are other stems than the model's, or latents of another codec."""
+        data, config = getattr(self.trainer, "datamodule", None), self.model.config
+        for folder, stems in data.stems().items() if isinstance(data, StemCrops) else ():
+            if stems != config.stems:
+                raise ModelError(
+                    f"{folder} holds {', '.join(stems)}, {config.name} is a model of {', '.join(config.stems)}: cache the same "
+                    "stems in the same order, or give the model those"
+                )
         if isinstance(data, LatentCrops):
             own, other = self.model.codec, load_codec(data.codec)
             if not isinstance(own, Codec) or own.digest() != other.digest():
                 raise ModelError(
-                    f"{self.model.config.name} is not trained with {data.codec}, the codec of its data: give `codec` of model "
+                    f"{config.name} is not trained with {data.codec}, the codec of its data: give `codec` of model "
                     "and data alike"
                 )
 
