@@ -53,6 +53,10 @@ figure() { # NAME VERB ARGUMENTS…: one report, unless it is there
   echo "figures: $out/$1.json"
 }
 
+bands() { # MODEL PLACE TAKES OPTIONS…: takes of 6 s; those that are there are not made again
+  "$sw" generate -n "$1" --seconds 6 --takes "$(few "$3")" --seed 1 --format flac --skip-existing $(or_quick "" "--steps 4") "${@:4}" -o "$2"
+}
+
 publish() { # all reports so far as one page each of Markdown and HTML
   "$sw" evaluate report $(ls docs/results/*.json docs/results/quick/*.json 2>/dev/null) -o docs/results.md --overwrite
   "$sw" evaluate report $(ls docs/results/*.json docs/results/quick/*.json 2>/dev/null) -o docs/results.html --overwrite

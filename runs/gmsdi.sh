@@ -15,7 +15,3 @@ sweep() { # Guidance × constrained source (table 1), on validation songs: what 
   figure "$name-grid" grid -n "$model" "${from[@]}" --rows direct,masked --across guidance --vary likelihood=dirac,extractor \
     --vary "anchor=$(or_quick bass,drums,guitar,piano bass,drums)" --vary "guidance=$(or_quick 1,1.5,2,3,5 1,2)" $(or_quick "" "--vary steps=4")
 }
-
-bands() { # MODEL PLACE TAKES OPTIONS…: takes of 6 s; those that are there are not made again
-  "$sw" generate -n "$1" --seconds 6 --takes "$(few "$3")" --seed 1 --format flac --skip-existing $(or_quick "" "--steps 4") "${@:4}" -o "$2"
-}

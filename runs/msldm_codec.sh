@@ -9,7 +9,9 @@ for stem in bass drums guitar piano; do
     --trainer.val_check_interval "$steps" --model.cool_down "$((steps / 2))" $(or_quick "" "--model.warm_up 10 --data.valid_crops 4 --average.decay 0.9")
   voices+=("$stem=$work/models/sourcevae-$stem")
 done
-"$python" tools/finish_codec.py "${voices[@]}" --data "$(echo "$work/cache/train"/*)" --songs "$(or_quick 100 4)" \
-  -o "$work/models/sourcevae-each" --overwrite >&2
+if [ ! -d "$work/models/sourcevae-each" ]; then
+  "$python" tools/finish_codec.py "${voices[@]}" --data "$(echo "$work/cache/train"/*)" --songs "$(or_quick 100 4)" \
+    -o "$work/models/sourcevae-each" >&2
+fi
 songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
 figure "$name-codec" codec "${from[@]}" --codecs opus:24,opus:64 --codec "$model" --codec "$work/models/sourcevae-each"

@@ -14,7 +14,7 @@ if [ -d "$work/models/sourcevae-each" ]; then
   over vae-each msldm-band each "$work/models/sourcevae-each"
   rivals+=("$work/models/vae-each")
 fi
-count=$(few "$(or_quick 200 8)")
+count=$(or_quick 200 8)
 songs test-a "$count" 12
 same=("${from[@]}" --each "$(or_quick 4 2)")
 bands "$model" "$work/$name-total" "$count"

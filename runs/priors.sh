@@ -4,8 +4,7 @@
 # An open question of 2302.02257.
 source "$(dirname "$0")/common.sh"
 source runs/training.sh
-cache train "$(or_quick 960 24)" "$(or_quick 30 15)" train
-cache validation "$(or_quick 24 8)" "$(or_quick 45 12)" validation
+songs_to_learn_from
 how=(--trainer.max_steps "$(or_quick 7300 60)" --trainer.val_check_interval "$(or_quick 1000 60)" --model.cool_down "$(or_quick 4300 30)"
   --model.warm_up "$(or_quick 200 10)" --data.batch_size "$(or_quick 8 4)" --data.valid_crops "$(or_quick 32 4)" --average.decay "$(or_quick 0.999 0.9)")
 if $quick; then small=(--model.config.net.widths "[128,128]" --model.config.net.blocks "[1,1]"); else small=(); fi

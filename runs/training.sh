@@ -9,6 +9,11 @@ cache() { # SPLIT SONGS SECONDS NAME [RENDER OPTIONS…]: songs rendered (or the
   fi
 }
 
+songs_to_learn_from() { # under $work/cache/train and $work/cache/validation
+  cache train "$(or_quick 960 24)" "$(or_quick 30 15)" train
+  cache validation "$(or_quick 24 8)" "$(or_quick 45 12)" validation
+}
+
 fit() { # NAME RECIPE TRAIN VALIDATION OPTIONS…: a model in $work/models/NAME; goes on where it stopped
   local resume=() run="$work/runs/$1"
   if [ -f "$work/models/$1/trained" ]; then return; fi

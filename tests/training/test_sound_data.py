@@ -108,8 +108,8 @@ def heard(folders, tiny_clap, text_model, monkeypatch):
     config = dataclasses.replace(text_model.config, text=TextConfig(EncoderConfig("clap", str(tiny_clap)), 16))
     torch.manual_seed(0)
     module, prompts = TextTraining(config, dropout=0.0).requires_grad_(False), []
-    nothing = Losses(*torch.zeros(3))
-    monkeypatch.setattr(module, "losses", lambda mixture, said, sigma, noise, prompt, part: prompts.append(prompt) or nothing)
+    nothing = Losses(*torch.zeros(2))
+    monkeypatch.setattr(module, "losses", lambda mixture, sigma, noise, prompt, part: prompts.append(prompt) or nothing)
     for log in ("log", "log_dict"):
         monkeypatch.setattr(module, log, lambda *_, **__: None)
     monkeypatch.setattr(module, "lr_schedulers", lambda: torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD([torch.ones(1)])))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from stemweave.audio.files import PathLike, arriving
+from stemweave.audio.mels import mel_filters, to_hertz, to_mel
 from stemweave.audio.stems import Stems
 from stemweave.errors import MissingExtra
 
@@ -66,7 +67,7 @@ def _draw_mel(axis: Any, audio: Tensor, rate: int) -> None:
     extent = (0, len(audio) / rate, 0, rate / 2000)
     axis.imshow(image.numpy(), origin="lower", aspect="auto", extent=extent, vmin=-_FLOOR + 20, vmax=20, cmap="magma")
     ticks = np.linspace(0, 1, 4)
-    axis.set_yticks(ticks * rate / 2000, [f"{_hertz(at * _mel(rate / 2)) / 1000:.1f}" for at in ticks])
+    axis.set_yticks(ticks * rate / 2000, [f"{to_hertz(at * to_mel(rate / 2)) / 1000:.1f}" for at in ticks])
     axis.set_ylabel("kHz")
 
 
@@ -77,21 +78,3 @@ def mel_spectrogram(audio: Tensor, rate: int, bands: int = _BANDS) -> Tensor:
     window = torch.hann_window(transform)
     spectrum = torch.stft(audio, transform, hop, window=window, pad_mode="constant", return_complex=True)
     return mel_filters(transform // 2 + 1, rate, bands) @ spectrum.abs().square()
-
-
-def mel_filters(bins: int, rate: int, bands: int) -> Tensor:
-    """Triangles (bands, bins), each at least one bin wide."""
-    edges = torch.tensor([_hertz(at) for at in np.linspace(0, _mel(rate / 2), bands + 2)])
-    frequency = torch.linspace(0, rate / 2, bins, device=edges.device)
-    width = edges.diff().clamp(min=rate / 2 / bins)
-    up = (frequency - edges[1:-1, None]) / width[:-1, None] + 1
-    down = (edges[1:-1, None] - frequency) / width[1:, None] + 1
-    return torch.minimum(up, down).clamp(min=0).float()
-
-
-def _mel(hertz: float) -> float:
-    return float(2595 * np.log10(1 + hertz / 700))
-
-
-def _hertz(mel: float) -> float:
-    return float(700 * (10 ** (mel / 2595) - 1))

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,8 +28,17 @@ ABSENT = 0.5
 Places = NDArray[np.int64]
 """Places of stems among those of the cache, ascending."""
 
-Parted = tuple[Tensor, int, str, Tensor, str, str]
-"""As `Texted`, a part of the mixture with its text, and what is not in the mixture."""
+
+class Parted(NamedTuple):
+    """As `Texted`, a part of the mixture with what is said of it, and the labels of what is absent, "" for nothing."""
+
+    mixture: Tensor
+    rate: int
+    text: str
+    part: Tensor
+    said: str
+    absent: str
+
 
 Describe = Callable[[str, Sequence[str], np.random.Generator], str]
 """(track id, the stems that sound, generator) to text."""
@@ -123,7 +133,8 @@ class Parts:
         absent = [cache.stems[stem] for stem in np.setdiff1d(np.arange(len(cache.stems)), whole.stems)]
         some = labels(whole.track, [stem for stem in absent if rng.random() < ABSENT], rng)
         said = ", ".join(filter(None, (draw.told(whole.track, part, rng), some)))
-        return whole.summed(whole.stems), cache.rate, text, whole.summed(part), said, labels(whole.track, absent, rng)
+        sums = whole.summed(whole.stems), whole.summed(part)
+        return Parted(sums[0], cache.rate, text, sums[1], said, labels(whole.track, absent, rng))
 
 
 def subset(items: Places, rng: np.random.Generator) -> Places:

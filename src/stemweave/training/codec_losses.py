@@ -3,42 +3,10 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from stemweave.audio.pictures import mel_filters
+from stemweave.audio.mels import FLOOR
 from stemweave.nets.discriminators import Judgement
-
-FLOOR = 1e-5
-"""Magnitude below which nothing counts; a sine of amplitude 1 has about 1."""
-
-
-class MelDistance(nn.Module):
-    """Multi-scale mel distance (2306.06546): the sum over scales of the mean of |log10 M1 - log10 M2|.
-
-    Windows of 32 to 2048 samples, a quarter of each apart; 5 to 320 bands of magnitudes, no linear term: as 2409.06190.
-    Ours: triangles of HTK's mel scale, windows scaled to unit sum. Bands below a magnitude of `faint` count as equal; a sine of
-    amplitude 1 has about 1. Shapes: two of (batch, channels, samples) → a number.
-    """
-
-    scales = tuple((32 << k, 5 << k) for k in range(7))
-    """Windows in samples, and their numbers of bands."""
-
-    def __init__(self, rate: int, faint: float = FLOOR) -> None:
-        super().__init__()
-        self.faint = faint
-        for window, bands in self.scales:
-            self.register_buffer(f"window_{window}", torch.hann_window(window), persistent=False)
-            self.register_buffer(f"filters_{window}", mel_filters(window // 2 + 1, rate, bands), persistent=False)
-
-    def forward(self, one: Tensor, other: Tensor) -> Tensor:
-        """0 for equal sounds; a gain of g changes it by |log10 g| at every scale."""
-        return sum_of([(self.log_mels(one, size) - self.log_mels(other, size)).abs().mean() for size, _ in self.scales])
-
-    def log_mels(self, sounds: Tensor, size: int) -> Tensor:
-        """At one scale. Shape: (batch, channels, samples) → (batch * channels, bands, frames)."""
-        window, filters = self.get_buffer(f"window_{size}"), self.get_buffer(f"filters_{size}")
-        spectra = torch.stft(sounds.flatten(0, 1), size, size // 4, window=window, pad_mode="constant", return_complex=True)
-        return (filters @ (spectra.abs() * (2 / window.sum()))).clamp_min(self.faint).log10()
 
 
 def waveform_distance(wanted: Tensor, made: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from stemweave.audio.mels import FLOOR, MelDistance
 from stemweave.errors import ModelError
 from stemweave.model.checkpoint import load_weights
 from stemweave.model.codec import Codec, CodecConfig
@@ -17,8 +18,6 @@ from stemweave.nets.start import initialise
 from stemweave.nets.weightnorm import folded, normed
 from stemweave.training.additive import draw_change, draw_sums
 from stemweave.training.codec_losses import (
-    FLOOR,
-    MelDistance,
     additivity_error,
     deception,
     discrimination,

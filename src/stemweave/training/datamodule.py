@@ -6,6 +6,7 @@ import lightning as L
 from torch.utils.data import DataLoader
 
 from stemweave.data.crops import FixedCrops, RandomCrops, Source
+from stemweave.data.latents import Latents
 from stemweave.data.shards import Cache
 
 
@@ -23,6 +24,8 @@ class StemCrops(L.LightningDataModule):
         valid_crops: how many fixed crops validate.
         workers: loader processes.
     """
+
+    kind: type[Cache] | type[Latents] = Cache
 
     def __init__(
         self,
@@ -44,11 +47,11 @@ class StemCrops(L.LightningDataModule):
 
     def cache(self, folder: Path) -> Source:
         """The cache in a folder. Raises DataError where there is none."""
-        return Cache.open(folder)
+        return self.kind.open(folder)
 
     def stems(self) -> dict[Path, tuple[str, ...]]:
         """Which stems each folder holds, in order. Raises DataError as `cache` does."""
-        return {folder: Cache.open(folder).stems for folder in (self.train, self.valid)}
+        return {folder: self.kind.open(folder).stems for folder in (self.train, self.valid)}
 
     def train_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
         """An endless stream of batches, another one where training resumes; the trainer's `max_steps` ends it."""

@@ -21,6 +21,8 @@ class LatentCrops(StemCrops):
         batch_size, seed, valid_crops, workers: as in `StemCrops`.
     """
 
+    kind = Latents
+
     def __init__(
         self,
         train: Path,
@@ -36,10 +38,6 @@ class LatentCrops(StemCrops):
             train, valid, length, batch_size, seed, gain_db=0.0, polarity=False, valid_crops=valid_crops, workers=workers
         )
         self.codec = codec
-
-    def stems(self) -> dict[Path, tuple[str, ...]]:
-        """As `StemCrops.stems`, of latents."""
-        return {folder: Latents.open(folder).stems for folder in (self.train, self.valid)}
 
     def cache(self, folder: Path) -> Source:
         """The latents in a folder. Raises DataError where there are none, where they are damaged, or of another codec."""

@@ -152,8 +152,9 @@ class Jamendo(TextedMixtures):
 
 def with_parts(drawn: Sequence[Parted]) -> tuple[Tensor, list[str], Tensor, list[str], list[str]]:
     """A batch of mixtures and their texts, one of parts and theirs, and what is absent."""
-    mixtures, parts = [item[:3] for item in drawn], [(item[3], item[1], item[4]) for item in drawn]
-    return *together(mixtures), *together(parts), [item[5] for item in drawn]
+    mixtures = [(one.mixture, one.rate, one.text) for one in drawn]
+    parts = [(one.part, one.rate, one.said) for one in drawn]
+    return *together(mixtures), *together(parts), [one.absent for one in drawn]
 
 
 def together(drawn: Sequence[Texted]) -> tuple[Tensor, list[str]]:

@@ -34,16 +34,13 @@ Batch = tuple[Tensor, Said] | tuple[Tensor, Said, Tensor, Said, Sequence[str]]
 
 
 class Losses(NamedTuple):
-    """Of a batch; the last two are 0 for a network that expects no spectra."""
+    """Of a batch."""
 
     denoising: Tensor
     """Weighted, of the noised mixtures."""
 
     surprise: Tensor
-    """How far expected spectra are from those of the mixtures and of their parts."""
-
-    doubt: Tensor
-    """Of what sounds and what is absent in some of the mixtures, where the data say both: cross entropy, nats."""
+    """How far expected spectra are from those of the mixtures and of their parts; 0 for a network that expects none."""
 
 
 class TextTraining(L.LightningModule):
@@ -95,9 +92,10 @@ class TextTraining(L.LightningModule):
         mixture, said = batch[:2]
         prompt = self.model.conditioner.dropped(self.told(said), self.dropout)
         sigma = self.noise(torch.rand(len(mixture), device=self.device))
-        losses = self.losses(mixture, said, sigma, torch.randn_like(mixture), prompt, batch[2:])
-        loss = losses.denoising + self.spectrum * losses.surprise + self.presence * losses.doubt
-        self.log_dict({f"train/{name}": value for name, value in losses._asdict().items()}, batch_size=len(mixture))
+        losses, doubt = self.losses(mixture, sigma, torch.randn_like(mixture), prompt, batch[2:]), self.doubt(batch)
+        loss = losses.denoising + self.spectrum * losses.surprise + self.presence * doubt
+        found = {**losses._asdict(), "doubt": doubt}
+        self.log_dict({f"train/{name}": value for name, value in found.items()}, batch_size=len(mixture))
         self.log("train/loss", loss, prog_bar=True, batch_size=len(mixture))
         self.log("train/rate", self.lr_schedulers().get_last_lr()[0], batch_size=len(mixture))  # type: ignore[union-attr]
         return loss
@@ -107,37 +105,41 @@ class TextTraining(L.LightningModule):
         hear = self.model.conditioner
         return hear(said if isinstance(said, Prepared) else hear.prepare(said))
 
-    def losses(self, mixture: Tensor, said: Said, sigma: Tensor, noise: Tensor, prompt: Prompt, part: Part = ()) -> Losses:
-        """Of one batch in which `said` sounds, under these levels (batch,), noise (as mixture) and prompts (batch)."""
+    def losses(self, mixture: Tensor, sigma: Tensor, noise: Tensor, prompt: Prompt, part: Part = ()) -> Losses:
+        """Of one batch under these levels (batch,), noise (as mixture) and prompts (batch)."""
         clean, level, known = mixture.unsqueeze(1), sigma[:, None, None, None], self.model.precondition
         noised = clean + level * noise.unsqueeze(1)
         asked = (known.scale(level) * noised, known.noise(sigma), prompt)
-        surprise = doubt = noised.new_zeros(())
+        surprise = noised.new_zeros(())
         if isinstance(self.model.net, TextUNet):
             answer, heard = self.model.net.estimate(*asked)
             whole = self.model.net.expected(heard, prompt)
             surprise = self.surprise(whole, mixture, whole)
             if part:
                 surprise = surprise + self.surprise(self.model.net.expected(heard, self.told(part[1])), part[0], whole)
-                doubt = self.doubt(mixture, said, part[2])
         else:
             answer = self.model.net(*asked)
         denoised = known.denoised(noised, level, answer)
-        return Losses(denoising_loss(denoised, clean, known.weight(sigma)[:, None]), surprise, doubt)
+        return Losses(denoising_loss(denoised, clean, known.weight(sigma)[:, None]), surprise)
 
     def surprise(self, expected: Tensor, sound: Tensor, loud: Tensor) -> Tensor:
         """How far expected spectra are from those of what sounds (batch, channels, samples), where all of it is `loud`."""
         net: TextUNet = self.model.net  # type: ignore[assignment]
         return net.surprise(expected, sound.unsqueeze(1) / self.model.config.sigma_data, loud).mean()
 
-    def doubt(self, mixture: Tensor, said: Said, absent: Sequence[str]) -> Tensor:
-        """Cross entropy of what sounds, and of what is absent, given the first `LOOKS` mixtures, clean."""
-        net: TextUNet = self.model.net  # type: ignore[assignment]
+    def doubt(self, batch: Batch) -> Tensor:
+        """Cross entropy, in nats, of what sounds and of what is absent, given the first `LOOKS` mixtures of a batch, clean.
+
+        0 where the data do not say what is absent, or the network is of another kind.
+        """
+        net, mixture = self.model.net, batch[0][:LOOKS]
+        if len(batch) == 2 or not isinstance(net, TextUNet):
+            return mixture.new_zeros(())
         with torch.no_grad():
-            _, heard = net.look(mixture[:LOOKS] / self.model.config.sigma_data, self.model.conditioner.null())
-        sounding = joined(self.told(said).split()[:LOOKS])
+            _, heard = net.look(mixture / self.model.config.sigma_data, self.model.conditioner.null())
+        sounding, absent = joined(self.told(batch[1]).split()[:LOOKS]), batch[4][:LOOKS]
         odds = [net.present(heard, sounding)[sounding.mask]]
-        if some := [place for place, text in enumerate(absent[:LOOKS]) if text]:
+        if some := [place for place, text in enumerate(absent) if text]:
             missing = self.told([absent[place] for place in some])
             odds.append(-net.present(Heard(*(each[some] for each in heard)), missing)[missing.mask])
         return F.softplus(-torch.cat(odds)).mean()
@@ -155,10 +157,10 @@ class TextTraining(L.LightningModule):
         for name, prompt in prompts.items():
             for level in (0.02, 0.1, 0.5):
                 sigma = torch.full_like(mixture[:, 0, 0], level)
-                loss, surprise, doubt = self.losses(mixture, said, sigma, noise, prompt, batch[2:])
+                loss, surprise = self.losses(mixture, sigma, noise, prompt, batch[2:])
                 self.log(f"valid/{name}-{level}", loss, batch_size=len(mixture))
                 self.log(f"valid/{name}-surprise-{level}", surprise, batch_size=len(mixture))
-        self.log("valid/doubt", doubt, batch_size=len(mixture))
+        self.log("valid/doubt", self.doubt(batch), batch_size=len(mixture))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up and a linear cool-down at the end."""

@@ -7,30 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from stemweave.audio.pictures import mel_filters
+from stemweave.audio.mels import SCALES, MelDistance, Scale
 from stemweave.errors import DataError
 from stemweave.evaluation.checks import check_audio
 from stemweave.evaluation.measures.separation import si_sdr
 
 Encoder = Callable[[Tensor], Tensor]
-
-FLOOR = 1e-5
-"""Magnitude below which mel bands count as equal; a sine of amplitude 1 has about 1."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """One resolution of `mel_distance`: a Hann window in samples, its hop a quarter of that, and a number of mel bands."""
-
-    window: int
-    bands: int
-
-
-SCALES = tuple(Scale(32 << k, 5 << k) for k in range(7))
-"""Those of 2306.06546: windows of 32 to 2048 samples, 5 to 320 bands."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +54,12 @@ def fidelity(codec: Codec, audio: Tensor, rate: int) -> Fidelity:
 
 
 def mel_distance(one: Tensor, other: Tensor, rate: int, scales: Sequence[Scale] = SCALES) -> float:
-    """Multi-scale mel distance: Σ over scales of the mean over channels, bands and frames of |log10 M1 - log10 M2|.
-
-    M is the magnitude in mel bands, at least `FLOOR`; a gain of g changes it by |log10 g| at every scale. After
-    2306.06546 (its logarithmic term, power 1), but with triangles of HTK's mel scale and windows scaled to unit sum:
-    not to be printed beside that paper's values. Raises :class:`DataError` for NaN or unequal shapes.
-    """
+    """`MelDistance` of two sounds. Raises :class:`DataError` for NaN or unequal shapes."""
     check_audio(one, 2, "one sound")
     check_audio(other, 2, "the other sound")
     if one.shape != other.shape:
         raise DataError(f"the sounds have shapes {tuple(one.shape)} and {tuple(other.shape)}; cut them alike")
-    return sum(float((_log_mel(one, rate, s) - _log_mel(other, rate, s)).abs().mean()) for s in scales)
+    return float(MelDistance(rate, scales=scales)(one[None].float(), other[None].float()))
 
 
 def additivity_error(encode: Encoder, one: Tensor, other: Tensor) -> float:
@@ -110,16 +89,6 @@ def kilobits(bits: float, seconds: float) -> float:
     if not seconds > 0:
         raise DataError(f"{seconds:g} s of sound have no rate, expected more than 0 s")
     return bits / seconds / 1000
-
-
-def _log_mel(audio: Tensor, rate: int, scale: Scale) -> Tensor:
-    """(channels, bands, frames)."""
-    window = torch.hann_window(scale.window)
-    spectrum = torch.stft(
-        audio.float(), scale.window, scale.window // 4, window=window, pad_mode="constant", return_complex=True
-    )
-    magnitude = spectrum.abs() * 2 / window.sum()
-    return (mel_filters(scale.window // 2 + 1, rate, scale.bands) @ magnitude).clamp_min(FLOOR).log10()
 
 
 def _relative(error: Tensor, whole: Tensor) -> float:
