@@ -2,7 +2,7 @@
 # Single prompts, total and partial generation (2403.11706 §5). Stems that are drawn independently, one prompt each, are single
 # prompts: how silent, how far from real stems, nearest to which, with and without negative prompts, beside independent priors
 # (runs/priors.sh trains them) and `band`. Total: every coupling, take by take beside the independent draw of the same prompts.
-# Partial: beside the best by norm of 100 accompaniments by replacement, the paper's baseline.
+# Partial: beside `band`, which hears stems, and what its best of 100 by norm, the paper's baseline, is over one take.
 source "$(dirname "$0")/gmsdi.sh"
 count=$(or_quick 200 8)
 songs test-a "$count" 12
@@ -26,13 +26,17 @@ for rival in "${rivals[@]}"; do
   bands "$rival" "$made" "$count"
   figure "$name-beside-$(basename "$rival")" generation --made "$made" "${same[@]}"
 done
+asked=(--seconds 6 --given drums --given bass,drums --given bass,drums,guitar $(or_quick "" "--steps 4"))
 songs test-a "$(or_quick 50 12)" 12
-same=("${from[@]}" --seconds 6 --given drums --given bass,drums --given bass,drums,guitar $(or_quick "" "--steps 4"))
+same=("${from[@]}" "${asked[@]}")
 for method in $(or_quick "coherent coherent-root coherent-proportional" coherent); do
   made="$work/$name-partial-$method"
   figure "$name-partial-$method" accompaniment -n "$model" "${same[@]}" --method "$method" --made "$made"
 done
+figure "$name-partial-beside-band" accompaniment -n band "${same[@]}" --method replacement --made "$work/$name-partial-beside-band"
+songs test-a "$(or_quick 10 2)" 12
+same=("${from[@]}" "${asked[@]}")
 for takes in 1 "$(few "$(or_quick 100 2)")"; do
-  made="$work/$name-partial-beside-band-$takes"
-  figure "$name-partial-beside-band-$takes" accompaniment -n band "${same[@]}" --method replacement --takes "$takes" --made "$made"
+  made="$work/$name-partial-best-of-$takes"
+  figure "$name-partial-best-of-$takes" accompaniment -n band "${same[@]}" --method replacement --takes "$takes" --made "$made"
 done
