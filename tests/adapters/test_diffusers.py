@@ -15,6 +15,7 @@ from stemweave.diffusion.noise import Noise
 from stemweave.diffusion.problem import Problem
 from stemweave.diffusion.solve import Euler
 from stemweave.errors import MissingExtra, ModelError, UsageError
+from stemweave.model import checkpoint
 from stemweave.model.config import Sampling
 from stemweave.tasks.accompany import accompany
 from stemweave.tasks.coupled import COUPLINGS
@@ -231,6 +232,12 @@ def test_a_given_stem_is_heard_beside_new_ones(stable_audio):
 def test_exact_likelihoods_are_refused_and_the_decoder_offered(pipe):
     with pytest.raises(ModelError, match=r"stems do not sum .* the Gaussian likelihood that is guided through the decoder"):
         check_additive(adapted(pipe))
+
+
+def test_a_pipeline_is_no_folder_of_ours(pipe, tmp_path):
+    with pytest.raises(ModelError, match="is not ours: save it with the library that it is from"):
+        checkpoint.save(adapted(pipe), tmp_path / "pipeline")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_decoder_tells_the_latents_the_mixture(pipe):

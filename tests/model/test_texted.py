@@ -276,6 +276,7 @@ def edited(folder: Path, place_of: Path, edit: Callable[[dict[str, dict[str, obj
         (lambda data: data["text"].update(width=8), "1 channels and prompts of 16, expected 1 and 8"),
         (lambda data: data["net"].update(channels=2), "2 channels and prompts of 16, expected 1 and 16"),
         (lambda data: data["text"].update(reader={"encoder": "bert"}), "with 'bert'; this stemweave has t5, clap"),
+        (lambda data: data["text"].update(reader={"encoder": "sentences", "source": "a/b"}), "is 'a/b': leave it out"),
         (lambda data: data["text"].update(reader={"names": ["bass", 12]}), "names: expected str, got 12"),
         (lambda data: data["text"].update(reader={"names": "bass"}), "names: expected a list, got 'bass'"),
         (lambda data: data["text"].update(reader={"names": []}), "expected names with distinct spellings"),
@@ -303,8 +304,9 @@ class Lengths:
         return [torch.tensor([[len(word), 1.0, -len(word)] for word in text.split()]) for text in texts]
 
 
-@pytest.mark.parametrize("name", ["t5", "clap", "sentences"])
-@pytest.mark.parametrize("source", ["", "some/folder"])
+@pytest.mark.parametrize(
+    ("name", "source"), [("t5", ""), ("t5", "some/folder"), ("clap", ""), ("clap", "some/folder"), ("sentences", "")]
+)
 def test_encoders_are_found_by_name(text_model: TextModel, monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> None:
     asked: list[tuple[str, ...]] = []
 
@@ -314,7 +316,7 @@ def test_encoders_are_found_by_name(text_model: TextModel, monkeypatch: pytest.M
 
     monkeypatch.setattr(texted, name, encoder)
     model = TextModel(dataclasses.replace(text_model.config, text=TextConfig(EncoderConfig(name, source), 16)))
-    assert asked == [(source,) if source and name != "sentences" else ()]
+    assert asked == [(source,) if source else ()]
     assert isinstance(model.conditioner.reader, Encoded)
     told = model.eval().requires_grad_(False).told({"a": "anything at all", "b": "x"})
     heard = told.heard(("anything at all", None, "x"))

@@ -69,7 +69,9 @@ Negative = Annotated[
 Guidance = Annotated[
     float | None,
     typer.Option(
-        "--guidance", help="How strongly to follow prompts; 1 is plainly. (default: the model's)", rich_help_panel=METHOD
+        "--guidance",
+        help="How strongly to follow prompts, at all noise levels; 1 is plainly. (default: the model's)",
+        rich_help_panel=METHOD,
     ),
 ]
 Coupling = Annotated[

@@ -149,9 +149,12 @@ def save(
 ) -> None:
     """Write configuration, weights and card to `folder`, all or nothing.
 
-    Raises OutputError when the folder exists and `overwrite` is not set, or cannot be written.
+    Raises OutputError when the folder exists and `overwrite` is not set, or cannot be written; ModelError for a network that
+    is not ours.
     """
     folder = Path(folder)
+    if isinstance(model.config, ModelConfig) and model.config.net is None:
+        raise ModelError(f"{model.config.name} is not ours: save it with the library that it is from")
     if folder.exists() and not overwrite:
         raise OutputError(f"{folder} exists already; choose another place or ask to overwrite it")
     config = model.config

@@ -64,7 +64,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """A frozen model of text: "t5", "clap" or "sentences"; `source`: hub id or local folder ("": its own default)."""
+    """A frozen model of text: "t5", "clap" or "sentences"; `source`: hub id or local folder, "" for its own default.
+
+    There is one "sentences", which has no source.
+    """
 
     encoder: str
     source: str = ""

@@ -103,5 +103,7 @@ def reader(config: TextConfig) -> Reader:
         case "clap":
             return Encoded(clap(*source))
         case "sentences":
+            if source:
+                raise ModelError(f"sentences is one model, from a package, but its source is {source[0]!r}: leave it out")
             return Encoded(sentences())
     raise ModelError(f"the model reads texts with {config.reader.encoder!r}; this stemweave has t5, clap and sentences")
