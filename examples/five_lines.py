@@ -1,4 +1,4 @@
-"""The README's five lines, on the example song: python examples/five_lines.py OUT"""
+"""The three jobs in five lines, on the example song: python examples/five_lines.py OUT"""
 
 import sys
 from pathlib import Path

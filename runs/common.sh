@@ -2,14 +2,15 @@
 #   --data DIR [--split S]  songs as stems, such as Slakh2100 (default: our own band, rendered when first needed)
 #   -n, --model NAME        a model by name, folder or hub id (default: band)
 #   --work DIR              where songs, trained models and made bands are kept (default: .work/figures)
-#   --out DIR               where reports go (default: docs/results, or docs/results/quick)
+#   --out DIR               where reports go (default: docs/results; with --data or --model, WORK/results/MODEL-DATA)
 #   --at-most N             no more songs, takes or pairs than these: a study for a slow machine; tables say what n is
-#   --quick                 a few short songs on two cores: shows that it runs; tables say where n is too small
-# A report that is there is not made again, and what was stopped goes on; remove a report to measure again.
+#   --quick                 a few short songs on two cores: shows that it runs; tables say where n is too small; below OUT/quick
+# A report that is there is not made again, and what was stopped goes on; remove a report to measure again. All reports of a
+# folder are beside it as one page: docs/results.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 sw=${STEMWEAVE:-.venv/bin/stemweave}
-data="" split="" model=band work=.work/figures out="" most=1000000 quick=false
+data="" split="" own=${MODEL:-band} model=${MODEL:-band} work=.work/figures out="" most=1000000 quick=false
 while [ $# -gt 0 ]; do
   case "$1" in
     --data) data=$2; shift 2 ;;
@@ -24,7 +25,11 @@ while [ $# -gt 0 ]; do
     *) echo "$0: unknown option $1; expected --data, --split, --model, --work, --out, --at-most or --quick" >&2; exit 2 ;;
   esac
 done
-if [ -z "$out" ]; then out=docs/results; if $quick; then out=docs/results/quick; fi; fi
+if [ -z "$out" ]; then
+  out=docs/results
+  if [ -n "$data" ] || [ "$model" != "$own" ]; then out="$work/results/$(basename "$model")${data:+-$(basename "$data")}"; fi
+  if $quick; then out="$out/quick"; fi
+fi
 mkdir -p "$out" "$work"
 
 or_quick() { # FULL QUICK: the one that is wanted
@@ -58,7 +63,6 @@ bands() { # MODEL PLACE TAKES OPTIONS…: takes of 6 s; those that are there are
 }
 
 publish() { # all reports so far as one page each of Markdown and HTML
-  "$sw" evaluate report $(ls docs/results/*.json docs/results/quick/*.json 2>/dev/null) -o docs/results.md --overwrite
-  "$sw" evaluate report $(ls docs/results/*.json docs/results/quick/*.json 2>/dev/null) -o docs/results.html --overwrite
+  for page in md html; do "$sw" evaluate report "$out"/*.json -o "$out.$page" --overwrite; done
 }
 trap 'status=$?; if [ $status -eq 0 ]; then publish; fi' EXIT

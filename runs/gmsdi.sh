@@ -1,7 +1,6 @@
 # What the studies of a model of text share (2403.11706). Sourced instead of common.sh, whose options they take; the model is
 # $MODEL, or --model NAME: any model that is told in words, so that each study is also one of another architecture.
 MODEL=${MODEL:-gmsdi-band}
-set -- --model "$MODEL" "$@"
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 python=${PYTHON:-.venv/bin/python}
 name=$(basename "$model")

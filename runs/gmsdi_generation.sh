@@ -1,24 +1,27 @@
 #!/usr/bin/env bash
 # Single prompts, total and partial generation (2403.11706 §5). Stems that are drawn independently, one prompt each, are single
-# prompts: how silent, how far from real stems, nearest to which, with and without negative prompts, beside independent priors
-# (runs/priors.sh trains them) and `band`. Total: every coupling, take by take beside the independent draw of the same prompts.
-# Partial: beside `band`, which hears stems, and what its best of 100 by norm, the paper's baseline, is over one take.
+# prompts: how silent, how far from real stems, nearest to which, with and without negative prompts, which act under guidance only,
+# beside independent priors (runs/priors.sh trains them) and `band`. Total: every coupling, take by take beside the independent draw of
+# the same prompts. Partial: beside `band`, which hears stems, and what its best of 100 by norm, the paper's baseline, is over one take.
 source "$(dirname "$0")/gmsdi.sh"
 count=$(or_quick 200 8)
 songs test-a "$count" 12
 same=("${from[@]}" --each "$(or_quick 4 2)")
-for negatives in none paper own; do
-  made="$work/$name-single-$negatives"
-  bands "$model" "$made" "$count" --coupling joint --negative "$negatives"
-  figure "$name-single-$negatives" generation --made "$made" "${same[@]}"
-done
-for coupling in $(or_quick "coherent coherent-root coherent-proportional consistent imitating" "coherent consistent"); do
+single() { # GUIDANCE NEGATIVES
+  local made="$work/$name-single-$2-guidance-$1"
+  bands "$model" "$made" "$count" --coupling joint --guidance "$1" --negative "$2"
+  figure "$name-single-$2-guidance-$1" generation --made "$made" "${same[@]}"
+}
+single 1 none
+for negatives in none paper; do single "$(or_quick 3 2)" "$negatives"; done
+couplings="coherent coherent-root coherent-proportional coherent-sources coherent-gradients consistent imitating"
+for coupling in $(or_quick "$couplings" "coherent consistent"); do
   made="$work/$name-total-$coupling"
   bands "$model" "$made" "$count" --coupling "$coupling"
-  figure "$name-total-$coupling" generation --made "$made" "${same[@]}" --beside "$work/$name-single-own"
+  figure "$name-total-$coupling" generation --made "$made" "${same[@]}" --beside "$work/$name-single-none-guidance-1"
 done
 rivals=(band)
-if [ -f "$work/models/independent/trained" ]; then rivals+=("$work/models/independent"); else
+if [ -f "$work/runs/independent/trained" ]; then rivals+=("$work/models/independent"); else
   echo "without independent priors: runs/priors.sh trains them" >&2
 fi
 for rival in "${rivals[@]}"; do
@@ -27,9 +30,9 @@ for rival in "${rivals[@]}"; do
   figure "$name-beside-$(basename "$rival")" generation --made "$made" "${same[@]}"
 done
 asked=(--seconds 6 --given drums --given bass,drums --given bass,drums,guitar $(or_quick "" "--steps 4"))
-songs test-a "$(or_quick 50 12)" 12
+songs test-a "$(or_quick 20 12)" 12
 same=("${from[@]}" "${asked[@]}")
-for method in $(or_quick "coherent coherent-root coherent-proportional" coherent); do
+for method in $(or_quick "consistent coherent coherent-root coherent-proportional coherent-sources coherent-gradients" "coherent consistent"); do
   made="$work/$name-partial-$method"
   figure "$name-partial-$method" accompaniment -n "$model" "${same[@]}" --method "$method" --made "$made"
 done

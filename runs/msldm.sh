@@ -1,6 +1,5 @@
 # What the studies of a model over latents share (2409.06190). Sourced instead of common.sh, whose options they take.
 MODEL=${MODEL:-msldm-band}
-set -- --model "$MODEL" "$@"
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source runs/training.sh
 python=${PYTHON:-.venv/bin/python}

@@ -4,9 +4,9 @@
 source "$(dirname "$0")/common.sh"
 parts=(--by style,minute,sources)
 songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
-figure "separation-${data:+own-}test-a" separation -n "$model" "${from[@]}" --protocol active,msdm,global "${parts[@]}"
+figure "separation-test-a" separation -n "$model" "${from[@]}" --protocol active,msdm,global "${parts[@]}"
 songs test-a "$(or_quick 20 4)" "$(or_quick 60 14)"
-figure "separation-${data:+own-}bsseval" separation -n "$model" "${from[@]}" --rows masked --protocol bsseval
+figure "separation-bsseval" separation -n "$model" "${from[@]}" --rows masked --protocol bsseval
 if [ -z "$data" ]; then
   for name in test-b test-c test-d; do
     songs "$name" "$(or_quick 20 4)" "$(or_quick 60 14)"

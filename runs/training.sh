@@ -16,10 +16,10 @@ songs_to_learn_from() { # under $work/cache/train and $work/cache/validation
 
 fit() { # NAME RECIPE TRAIN VALIDATION OPTIONS…: a model in $work/models/NAME; goes on where it stopped
   local resume=() run="$work/runs/$1"
-  if [ -f "$work/models/$1/trained" ]; then return; fi
+  if [ -f "$run/trained" ]; then return; fi
   if [ -f "$run/last.ckpt" ]; then resume=(--ckpt_path "$run/last.ckpt"); fi
   "$sw" train fit --config "recipes/$2.yaml" --model.config.name "$1" \
     --data.train "$(echo "$work/cache/$3"/*)" --data.valid "$(echo "$work/cache/$4"/*)" \
     --average.folder "$work/models/$1" --checkpoint.dirpath "$run" "${@:5}" "${resume[@]}"
-  touch "$work/models/$1/trained"
+  touch "$run/trained"
 }

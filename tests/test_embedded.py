@@ -1,5 +1,6 @@
 """The model inside the package: there, small, documented, and better than doing nothing."""
 
+import dataclasses
 import runpy
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import torch
 import stemweave as sw
 from stemweave.evaluation.measures.separation import active_scores
 from stemweave.model.checkpoint import WEIGHTS, build_model, embedded, load_weights, read_config
+from stemweave.tasks.presets import gmsdi
+from stemweave.tasks.sampler import Sampler
 
 ROOT = Path(__file__).parents[1]
 SONG = ROOT / "examples" / "song"
@@ -63,6 +66,28 @@ def test_one_sound_comes_out_by_its_name_and_what_it_leaves_is_the_rest() -> Non
     assert (made["target"] + made.residual - truth.mixture).abs().max() < 1e-4
     drums = torch.stack((truth["drums"], truth.mixture - truth["drums"]))
     assert active_scores(torch.stack((made["target"], made.residual)), drums, truth.rate).improvement[:, 0].nanmean() > 0
+
+
+@pytest.mark.parametrize("name", sorted(embedded()))
+def test_it_plays_along_to_the_example_song(name: str) -> None:
+    truth = sw.Stems.read(SONG)
+    drums = truth["drums"][:, : 3 * truth.rate]
+    made = sw.load(name, device="cpu").accompany({"drums": drums}, rate=truth.rate, seed=7)
+    assert torch.equal(made["drums"], drums)
+    assert any(present for stem, present in made.presence.items() if stem != "drums")
+
+
+def test_the_papers_separator_finds_every_stem() -> None:
+    """Begun at silence with the noise of a walk that begins at the song, all of the song would be the constrained stem's."""
+    truth = sw.Stems.read(SONG)
+    studio = sw.load("gmsdi-band", device="cpu")
+    paper = gmsdi(studio.model)
+    few = Sampler.of(dataclasses.replace(paper.config.settings.dirac, steps=8))
+    made = dataclasses.replace(studio, model=paper).separate(
+        truth.mixture[:, : 4 * truth.rate], rate=truth.rate, sampler=few, seed=0
+    )
+    levels = 10 * made.audio.square().mean((1, 2)).log10()
+    assert levels.min() > 10 * made.mixture.square().mean().log10() - 30
 
 
 @pytest.mark.parametrize("name", sorted(embedded()))

@@ -21,7 +21,7 @@ STEMS = ("bass", "drums", "guitar", "piano")
 TRAINED = ("train", "validation", "train-straight", "validation-straight", "train-swung", "validation-swung")
 RECORDER = """#!/usr/bin/env bash
 printf '%s\\x1f' "$@" >> "{log}"; printf '\\n' >> "{log}"
-while [ $# -gt 0 ]; do if [ "$1" = --average.folder ]; then mkdir -p "$2"; fi; shift; done
+while [ $# -gt 0 ]; do case "$1" in --average.folder|--checkpoint.dirpath) mkdir -p "$2" ;; esac; shift; done
 """
 
 
@@ -65,7 +65,7 @@ def test_every_command_is_understood(run, tmp_path, script, size):
     reports = [command[command.index("--json") + 1] for command in commands if "--json" in command]
     assert len(set(reports)) == len(reports) > 0
     assert done.stdout.split("figures: ")[1:]
-    assert [command[-2] for command in commands[-2:]] == ["docs/results.md", "docs/results.html"]
+    assert [command[-2] for command in commands[-2:]] == [f"{tmp_path / 'out'}.md", f"{tmp_path / 'out'}.html"]
 
 
 def understood(commands):
@@ -111,6 +111,25 @@ def test_what_is_there_is_not_measured_again(run, tmp_path):
     assert done.returncode == 0
     assert not [command for command in commands if "grid" in command]
     assert f"figures: {out / 'robustness.json'}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "place"),
+    [
+        ("speed.sh", ["-n", "my/model"], "results/model"),
+        ("separation.sh", ["--data", "my/songs"], "results/band-songs"),
+        ("separation.sh", ["--data", "my/songs", "-n", "my/model", "--quick"], "results/model-songs/quick"),
+        ("gmsdi_grid.sh", ["--model", "other"], "results/other"),
+        ("gmsdi_grid.sh", ["--data", "my/songs"], "results/gmsdi-band-songs"),
+    ],
+)
+def test_another_model_or_other_songs_have_a_place_of_their_own(run, tmp_path, script, options, place):
+    """Or reports that are there would be taken for theirs."""
+    done, commands = run(script, *options, "--work", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    reports = {Path(command[command.index("--json") + 1]).parent for command in commands if "--json" in command}
+    assert reports == {tmp_path / place}
+    assert [command[-2] for command in commands[-2:]] == [f"{tmp_path / place}.md", f"{tmp_path / place}.html"]
 
 
 @pytest.mark.parametrize(

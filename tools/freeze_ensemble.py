@@ -12,14 +12,15 @@ import json
 import math
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from stemweave.cli.factors import Point, points
-from stemweave.errors import DataError, ModelError, StemweaveError
-from stemweave.model.checkpoint import CONFIG, find, read_config
+from stemweave.errors import DataError, ModelError, OutputError, StemweaveError
+from stemweave.model.checkpoint import CARD, CONFIG, WEIGHTS, digest, find, read_config
 from stemweave.model.config import ModelConfig, Prompting, Settings
 
 SEPARATOR, EXTRACTOR = "dirac", "extractor"
@@ -107,6 +108,19 @@ def _weighted(job: Prompting, point: Point) -> Prompting:
     return replace(job, weight=point["guidance"], low=0.0, high=0.0, rescale=0.0) if "guidance" in point else job
 
 
+def keep(folder: Path, place: Path, config: ModelConfig) -> None:
+    """The model at another place, or at its own, with this configuration. Raises OutputError where another model is."""
+    if place.resolve() != folder.resolve():
+        if place.exists() and digest(place) != digest(folder):
+            raise OutputError(f"{place} is there already, and not {config.name}: choose another place")
+        place.mkdir(parents=True, exist_ok=True)
+        for name in (WEIGHTS, CARD):
+            shutil.copyfile(folder / name, place / name)
+    with tempfile.TemporaryDirectory(dir=place.parent) as draft:
+        (Path(draft) / CONFIG).write_text(config.to_json())
+        (Path(draft) / CONFIG).replace(place / CONFIG)
+
+
 def main() -> int:
     """Choose, say what was chosen, and freeze it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -118,14 +132,13 @@ def main() -> int:
     try:
         folder, report = find(asked.model), json.loads(asked.grid.read_text())
         choice = choose(report, asked.row)
-        config = frozen(read_config(folder), choice)
+        keep(folder, asked.output, frozen(read_config(folder), choice))
     except (StemweaveError, OSError, ValueError) as error:
         print(f"freeze_ensemble: {error}", file=sys.stderr)
         return 2
-    if folder.resolve() != asked.output.resolve():
-        shutil.copytree(folder, asked.output, dirs_exist_ok=True)
-    (asked.output / CONFIG).write_text(config.to_json())
     print(choice.text())
+    if not choice.extracted:
+        print("the ensemble is the separator alone", file=sys.stderr)
     return 0
 
 

@@ -70,7 +70,7 @@ def rules() -> Iterator[str]:
     for table in found["tables"]:
         mean = table["columns"].index("mean")
         means = iter(row["cells"][mean] for row in table["rows"])
-        yield f"| {table['title']}: mean active-only SI-SDRi, dB | " + " | ".join(f"{n} evaluations" for n in steps) + " |"
+        yield f"| {table['title']}: mean active-only SI-SDRi, dB; evaluations: | " + " | ".join(map(str, steps)) + " |"
         yield "|---|" + "---|" * len(steps)
         for rule in found["vary"]["likelihood"]:
             yield f"| {rule} | " + " | ".join(cell(next(means)) for _ in steps) + " |"
@@ -81,6 +81,14 @@ def rules() -> Iterator[str]:
 
 def contexts() -> Iterator[str]:
     """Whether accompaniment hears its context."""
+    found = report("context-drums")
+    if found is None:
+        yield "Not measured yet."
+        return
+    how = found["sampling"]
+    yield f"*own*: what is played, against the stem that was given; *swapped*: against that of another song. {found['seconds']:.0f} s pieces,"
+    yield f"{how['steps']} × {how['solver']}."
+    yield ""
     yield "| given | correlation | own | swapped | own is better | sign test, p |"
     yield "|---|---|---|---|---|---|"
     for given in ("drums", "bass"):
@@ -128,11 +136,11 @@ def speed() -> Iterator[str]:
 def readme_block() -> str:
     """The README's figures."""
     parts = [
-        "**Separation**, `runs/separation.sh`:", "", *separations(), "",
+        "**Separation** by `band`, `runs/separation.sh`:", "", *separations(), "",
         "**The same network through the paper's rules**, `runs/likelihoods.sh`:", "", *rules(), "",
         "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:", "", *told(), "",
-        "**Accompaniment hears its context**, `runs/accompaniment.sh`:", "", *contexts(), "",
-        "**Speed and memory**, `runs/speed.sh`:", "", *speed(),
+        "**Accompaniment by `band` hears its context**, `runs/accompaniment.sh`:", "", *contexts(), "",
+        "**Speed and memory** of `band`, `runs/speed.sh`:", "", *speed(),
     ]  # fmt: skip
     return "\n".join(parts)
 

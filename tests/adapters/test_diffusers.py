@@ -234,6 +234,29 @@ def test_exact_likelihoods_are_refused_and_the_decoder_offered(pipe):
         check_additive(adapted(pipe))
 
 
+BEGUN = {
+    "stable_audio": lambda pipe: pipe.prepare_latents(1, 3, 12, torch.float32, "cpu", seeded(5))[0],
+    "audioldm2": lambda pipe: pipe.prepare_latents(1, 4, 24, torch.float32, "cpu", seeded(5))[0].transpose(1, 2).flatten(0, 1),
+    "ace_step": lambda pipe: pipe.prepare_latents(1, 1.6, torch.float32, "cpu", seeded(5))[0].T,
+}
+"""What a call of each pipeline with this generator begins with, in our order."""
+
+
+@pytest.mark.parametrize("name", BEGUN)
+def test_a_seed_begins_as_the_pipeline_does(request, name):
+    """With `generator` in its own call; the next stem has the next seed, and what is drawn later is like any model's."""
+    pipe = request.getfixturevalue(name)
+    model, wanted = adapted(pipe), BEGUN[name](pipe) / getattr(pipe.scheduler, "init_noise_sigma", 1)
+    shape = (1, 2, *wanted.shape)
+    begun = model.noise(5)(0, shape)
+    assert wanted.shape[0] == model.config.latents
+    torch.testing.assert_close(begun[0, 0], wanted)
+    assert torch.equal(begun[0, 1], model.noise(6)(0, shape)[0, 0])
+    assert torch.equal(model.noise(5)(1, shape), Noise((5,))(1, shape))
+    with pytest.raises(UsageError, match="expected a batch of one"):
+        model.noise(5)(0, (2, *shape[1:]))
+
+
 def test_a_pipeline_is_no_folder_of_ours(pipe, tmp_path):
     with pytest.raises(ModelError, match="is not ours: save it with the library that it is from"):
         checkpoint.save(adapted(pipe), tmp_path / "pipeline")

@@ -55,6 +55,19 @@ def test_what_was_asked_is_noted(extract, folder):
     assert (settings["negatives"], settings["guidance"]["weight"], settings["steps"]) == ({"target": "piano"}, 1.5, 1)
 
 
+@pytest.mark.parametrize(
+    ("negative", "wanted"), [("none", {}), ("paper", {"target": "Drums, Guitar, Piano"}), ("own", {"target": "Drums"})]
+)
+def test_negative_prompts_by_the_names_of_other_verbs(extract, folder, negative, wanted):
+    assert extract("-p", "bass", "--negative", negative, "--seed", 1, "--steps", 1)[0] == 0
+    assert facts_of(folder)["settings"]["negatives"] == wanted
+
+
+def test_negative_prompts_without_guidance_are_said_to_do_nothing(extract):
+    _, _, err = extract("-p", "bass", "--negative", "piano", "--guidance", 1, "--seed", 1, "--steps", 1)
+    assert "negative prompts (target) do nothing under guidance 1: ask for another, such as --guidance 2" in err
+
+
 @pytest.mark.parametrize("options", [["--direct"], ["--direct", "--int24"], ["--int24"], ["--format", "flac"]])
 def test_they_sum_to_the_song_in_every_way(extract, song, folder, options):
     assert extract("-p", "piano", "--seed", 1, *options)[0] == 0

@@ -213,8 +213,14 @@ def test_an_extractor_notes_what_extraction_is_told(told, song):
 
 def test_separate_refuses_in_one_line(no, song, tiny_folder):
     assert "never heard a mixture" in no("separate", song, "--likelihood", "learned")
-    assert "name what else sounds" in no("separate", song, "-p", "bass=bass", "--likelihood", "extractor")
-    assert "got anchor 'drums'; expected one of low" in no("separate", song, "-p", "low=bass", "--anchor", "drums")
+    assert "the one stem bass would be all of the song: name the others too, or use extract" in no(
+        "separate", song, "-p", "bass"
+    )
+    two = ("-p", "low=bass", "-p", "high=piano")
+    assert "got anchor 'drums'; expected one of low, high" in no("separate", song, *two, "--anchor", "drums")
+    steer = "steer a walk: leave them out with --likelihood expected, or use dirac"
+    for option in (("--guidance", 2), ("--negative", "bass=drums")):
+        assert steer in no("separate", song, *option, "--likelihood", "expected")
     for likelihood in ("extractor", "ensemble"):
         assert "tiny is not told in words" in no("separate", song, "--likelihood", likelihood, model=tiny_folder)
     assert "--quality paper is for models" in no("separate", song, "--quality", "paper", model=tiny_folder)
@@ -249,7 +255,7 @@ def test_a_given_stem_may_have_a_prompt_of_its_own(told, kit):
     assert facts["settings"]["prompts"] == {"kit": "jazz drums", "low": "bass"}
 
 
-@pytest.mark.parametrize("method", ["coherent", "coherent-root", "coherent-proportional"])
+@pytest.mark.parametrize("method", ["coherent", "coherent-root", "coherent-proportional", "coherent-sources", "consistent"])
 def test_the_ways_to_hear_given_stems(told, kit, method):
     _, facts = told("accompany", "--given", f"drums={kit}", "--method", method, "--seed", 1)
     assert facts["settings"]["method"] == method
@@ -259,7 +265,9 @@ def test_the_ways_to_hear_given_stems(told, kit, method):
 def test_accompany_refuses_in_one_line(no, kit, tiny_folder):
     given = ("accompany", "--given", f"drums={kit}", "--seed", 1)
     for method in ("replacement", "learned"):
-        assert "do not hear other stems by this method" in no(*given, "--method", method)
+        assert "hears no others by this method: play along by the method coherent or consistent" in no(
+            *given, "--method", method
+        )
     assert "unknown word 'sax'" in no("accompany", "--given", f"sax={kit}", "-p", "low=bass")
     assert "all stems are given" in no(*given, "-p", "drums=drums")
     assert "got stem 'flute'" in no("accompany", "--given", f"flute={kit}")

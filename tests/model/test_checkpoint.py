@@ -56,6 +56,34 @@ def test_a_failed_save_leaves_nothing(tiny_model: Model, tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("foreign", ["song.txt", "stems"])
+def test_what_is_not_a_model_is_never_replaced(tiny_model: Model, copy: Path, foreign: str) -> None:
+    (copy / "stems").mkdir() if foreign == "stems" else (copy / foreign).write_text("mine")
+    with pytest.raises(OutputError, match="holds more than a model, and is left as it is"):
+        checkpoint.save(tiny_model, copy, overwrite=True)
+    (copy.parent / "song.wav").write_text("mine")
+    with pytest.raises(OutputError, match="holds more than a model"):
+        checkpoint.save(tiny_model, copy.parent / "song.wav", overwrite=True)
+    assert (copy.parent / "song.wav").read_text() == "mine"
+    assert (copy / foreign).exists()
+    assert checkpoint.load(copy)
+
+
+def test_a_model_that_cannot_be_replaced_is_there_still(tiny_model: Model, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, replace = (copy / checkpoint.WEIGHTS).read_bytes(), Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if self.name == "model":
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OutputError, match="No space left"):
+        checkpoint.save(tiny_model, copy, overwrite=True)
+    assert (copy / checkpoint.WEIGHTS).read_bytes() == before
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+
 def test_unknown_models_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="unknown model 'nosuch'"):
         checkpoint.find("nosuch")

@@ -134,6 +134,12 @@ def test_vocabularies_that_cannot_be_told_apart_are_refused(names):
         Words(names)
 
 
+@pytest.mark.parametrize("text", ["bass guitar", "Bass  Guitar", "a bass guitar", "bass guitars"])
+def test_a_bass_guitar_is_a_bass(words, text):
+    assert torch.equal(words.prepare([text]).values, words.prepare(["bass"]).values)
+    assert not torch.equal(words.prepare(["bass, guitar"]).values, words.prepare(["bass"]).values)
+
+
 @pytest.mark.parametrize("empty", ["", "  \n\t"])
 @pytest.mark.parametrize("kind", ["words", "letters"])
 def test_empty_prompts_are_counted(request, kind, empty):

@@ -130,13 +130,14 @@ def test_shares_at_the_start_are_of_power_and_sum_to_the_mixture(table: Lineup) 
 # by name, and in a studio
 
 
-def test_settings_name_them_and_sample_them_alike() -> None:
+def test_settings_name_them_and_an_ensemble_walks_as_the_separator() -> None:
     settings = Settings(likelihood="ensemble", anchor="drums", extracted=("bass",), extractor=sw.Sampling(7, 1.0, 0.1))
     rule = own_likelihood(settings)
     assert rule == Ensemble(("bass",), "drums")
     assert own_likelihood(Settings(likelihood="ensemble")) == Ensemble((), None)
     assert own_likelihood(Settings(likelihood="extractor")) == Extractor()
-    assert own_sampling(settings, rule) == own_sampling(settings, Extractor()) == settings.extractor
+    assert own_sampling(settings, Extractor()) == settings.extractor
+    assert own_sampling(settings, rule) == settings.dirac != settings.extractor
 
 
 @pytest.mark.parametrize("rule", [Extractor(), Ensemble(("bass", "guitar"), "drums")], ids=["extractor", "ensemble"])

@@ -14,7 +14,17 @@ from stemweave.model.config import Settings
 from stemweave.model.lineup import Lineup
 from stemweave.model.model import Model
 from stemweave.tasks.accompany import CONDITIONINGS
-from stemweave.tasks.coupled import COHERENT, COUPLINGS, Beside, Imitating, Together, consistent, joint, own_coupling
+from stemweave.tasks.coupled import (
+    COHERENT,
+    COUPLINGS,
+    Beside,
+    Imitating,
+    Together,
+    consistent,
+    consistently,
+    joint,
+    own_coupling,
+)
 from stemweave.tasks.prompting import accompanying, generating
 from stemweave.tasks.studio import Studio
 
@@ -148,6 +158,15 @@ def test_what_the_prior_is_told_beside_given_stems(table: Lineup) -> None:
     assert set(table.calls) == {(*every, None, "drums", None)}
 
 
+@pytest.mark.parametrize("mask", MASKS)
+def test_under_the_mixtures_prior_given_stems_come_out_untouched_too(table: Lineup, mask: tuple[bool, ...]) -> None:
+    given = torch.tensor(mask)
+    one, other = (made(consistently(table.told(THREE), scale * KNOWN, given)) for scale in (1.0, 3.0))
+    assert torch.equal(one[:, given], KNOWN[:, given])
+    assert not torch.allclose(one[:, ~given], other[:, ~given], rtol=1e-2)
+    assert "bass, drums, piano" in {text for call in table.calls for text in call}
+
+
 def test_a_coupling_of_no_strength_hears_no_given_stem(table: Lineup) -> None:
     mask = torch.tensor([True, False, False])
     loose = Beside(Coherent(Constant(1e9)))
@@ -173,5 +192,5 @@ def test_a_studio_plays_along(text_studio: Studio, given: tuple[str, ...]) -> No
 
 
 def test_independent_priors_do_not_hear_by_replacement(text_studio: Studio) -> None:
-    with pytest.raises(ModelError, match="do not hear other stems by this method; only models that are told in words can"):
+    with pytest.raises(ModelError, match="hears no others by this method: play along by the method coherent or consistent"):
         text_studio.accompany({"bass": torch.zeros(1, 500)}, rate=22050, conditioning=CONDITIONINGS["replacement"])

@@ -20,8 +20,8 @@ JOBS = {"generate": (600, "adpm2"), "accompany": (300, "adpm2"), "dirac": (150, 
 @pytest.mark.parametrize(("job", "steps", "solver"), [(job, *how) for job, how in JOBS.items()])
 def test_solvers_and_steps(text_model: TextModel, job: str, steps: int, solver: str) -> None:
     own, paper = getattr(text_model.config.settings, job), getattr(gmsdi(text_model).config.settings, job)
-    assert (paper.steps, paper.solver, paper.churn, paper.resamples, paper.draws, paper.start) == (steps, solver, 0, 1, 1, "")
-    assert (paper.sigma_max, paper.sigma_min, paper.rho) == (own.sigma_max, own.sigma_min, own.rho)
+    assert (paper.steps, paper.solver, paper.churn, paper.resamples, paper.draws) == (steps, solver, 0, 1, 1)
+    assert (paper.sigma_max, paper.sigma_min, paper.rho, paper.start) == (own.sigma_max, own.sigma_min, own.rho, own.start)
     sampler = Sampler.of(paper)
     assert (sampler.total, sampler.step) == (steps, SOLVERS[solver])
 

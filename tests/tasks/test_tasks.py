@@ -223,7 +223,7 @@ def test_independent_priors_separate_but_neither_hear_mixtures_nor_stems(tiny_mo
     assert depth(studio.separate(song, rate=22050, likelihood=sw.Dirac(), seed=0).mixture - song, song) < -80
     with pytest.raises(ModelError, match="never heard a mixture; use the likelihood dirac"):
         studio.separate(song, rate=22050)
-    with pytest.raises(ModelError, match="independent priors"):
+    with pytest.raises(ModelError, match="hears no others by this method: play along with another model"):
         studio.accompany({"drums": song}, rate=22050)
 
 

@@ -1,17 +1,20 @@
 """Training a model of text: what its loss is, what dropout hides, that it learns to listen, and what it validates."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import lightning as L
 import pytest
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from stemweave.diffusion.loss import LogNormal
 from stemweave.errors import ModelError, UsageError
-from stemweave.model import checkpoint
-from stemweave.model.config import ModelConfig
+from stemweave.model import checkpoint, texted
+from stemweave.model.config import EncoderConfig, ModelConfig, TextConfig
 from stemweave.model.texted import TextModel
 from stemweave.training import text_module
 from stemweave.training.callbacks import ExportAverage
@@ -192,8 +195,8 @@ def test_usual_spectra_are_measured_once_and_not_where_training_goes_on(
     measured = []
     monkeypatch.setattr(text_module, "start_from_spectra", lambda _, batches: measured.append(len(list(batches))))
 
-    def train(steps: int, **resumed: object) -> L.Trainer:
-        module = make_training(text_model.config, spectra=3)
+    def train(steps: int, start_from: Path | None = None, **resumed: object) -> L.Trainer:
+        module = make_training(text_model.config, spectra=3, start_from=start_from)
         trainer = L.Trainer(max_steps=steps, accelerator="cpu", limit_val_batches=0, **QUIET)  # type: ignore[arg-type]
         data = L.LightningDataModule.from_datasets(Tones(), Tones(), batch_size=4)
         data.train_dataloader = lambda: DataLoader(Tones(), 4, collate_fn=together)  # type: ignore[method-assign]
@@ -204,6 +207,34 @@ def test_usual_spectra_are_measured_once_and_not_where_training_goes_on(
     assert measured == [3]
     train(3, ckpt_path=tmp_path / "two.ckpt", weights_only=False)
     assert measured == [3]
+    checkpoint.save(text_model, tmp_path / "model")
+    train(2, start_from=tmp_path / "model")
+    assert measured == [3]
+
+
+def test_texts_are_kept_between_runs(text_model: TextModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Counting:
+        features, fingerprint = 3, "counting"
+
+        def __call__(self, texts: Sequence[str]) -> list[Tensor]:
+            asked.extend(texts)
+            return [torch.ones(1, 3) for _ in texts]
+
+    monkeypatch.setattr(texted, "t5", Counting)
+    config = dataclasses.replace(text_model.config, text=TextConfig(EncoderConfig("t5"), 16))
+    for _ in range(2):
+        module = make_training(config, texts=tmp_path / "kept" / "t5.safetensors")
+        module.told(["bass", "drums", "bass"])
+        module.trainer = SimpleNamespace(is_global_zero=True)  # type: ignore[assignment]
+        module.on_fit_end()
+    assert asked == ["bass", "drums"]
+
+
+def test_a_vocabulary_keeps_no_texts(text_model: TextModel, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="by a vocabulary, of which nothing need be kept: leave out texts"):
+        make_training(text_model.config, texts=tmp_path / "texts.safetensors")
 
 
 def test_texts_that_cannot_be_read_stop_it(module: TextTraining) -> None:

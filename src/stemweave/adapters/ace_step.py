@@ -80,6 +80,11 @@ class AceStep:
             hop=self.codec.hop,
         )
 
+    def noise(self, generator: torch.Generator, frames: int) -> Tensor:
+        """What a call of the pipeline begins with. Shape: (latents, frames)."""
+        latents = int(self.pipe.transformer.config.audio_acoustic_hidden_dim)
+        return torch.randn(1, frames, latents, generator=generator)[0].T
+
     def read(self, texts: Sequence[str]) -> None:
         """Raises UsageError for a text that the pipeline would cut."""
         for text in texts:

@@ -122,6 +122,11 @@ class AudioLDM2:
             hop=self.codec.hop,
         )
 
+    def noise(self, generator: torch.Generator, frames: int) -> Tensor:
+        """What a call of the pipeline begins with. Shape: (latents, frames)."""
+        bands = self.codec.bands
+        return torch.randn(1, self.codec.channels // bands, frames, bands, generator=generator).transpose(2, 3).flatten(1, 2)[0]
+
     def read(self, texts: Sequence[str]) -> None:
         """Raises UsageError for a text of more tokens than the pipeline hears, or in an unknown script."""
         for tokenizer in (self.pipe.tokenizer, self.pipe.tokenizer_2):

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from stemweave.adapters.parametrisations import Parametrisation
 from stemweave.diffusion.guidance import Prompted
-from stemweave.errors import ModelError
+from stemweave.diffusion.noise import Noise, NoiseSource
+from stemweave.errors import ModelError, UsageError
 from stemweave.model.config import EncoderConfig, ModelConfig, Prompting, Sampling, Settings, TextConfig
 from stemweave.model.lineup import Lineup, Words
 from stemweave.nets.prompts import checked
@@ -67,6 +68,9 @@ class Parts(Protocol):
     def read(self, texts: Sequence[str], /) -> None:
         """Raises UsageError for texts that it would cut or not understand."""
 
+    def noise(self, generator: torch.Generator, frames: int, /) -> Tensor:
+        """What a call of the pipeline with this generator begins with. Shape: (latents, frames)."""
+
     def heard(self, prompts: tuple[Words, ...], frames: int, /) -> Any:
         """What the network hears of prompts for a piece of so many frames; None is the pipeline's unconditional guidance."""
 
@@ -91,6 +95,10 @@ class PipelineModel(Lineup):
         self.eval().requires_grad_(False)
         self.stand()
 
+    def noise(self, seed: int) -> NoiseSource:
+        """Begun as a call of the pipeline is, with a generator of this seed for the first stem, of the next for the second…"""
+        return OwnNoise(self.parts, seed, self.device)
+
     def voice(self) -> Prompted:
         """Each set of prompts is read once in its life."""
         return AskedPipeline(self.parts)
@@ -102,6 +110,25 @@ class PipelineModel(Lineup):
     def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:  # noqa: ARG002
         """ModelError: a pipeline has one noise level for all, and hears no mixture; `prior` is its denoiser."""
         raise ModelError(f"{self.config.name} is a pipeline of diffusers; ask its prior()")
+
+
+@dataclass(frozen=True)
+class OwnNoise:
+    """Noise of one item that begins as a pipeline's own; what is drawn later is as any model has it."""
+
+    parts: Parts
+    seed: int
+    device: torch.device
+
+    def __call__(self, draw: int, shape: tuple[int, ...], /) -> Tensor:
+        """Shape: (1, stems, latents, frames). Raises UsageError for another batch."""
+        if draw:
+            return Noise((self.seed,), device=self.device)(draw, shape)
+        if shape[0] != 1:
+            raise UsageError(f"got noise of shape {shape} for one seed; expected a batch of one")
+        seeds = range(self.seed, self.seed + shape[1])
+        begun = [self.parts.noise(torch.Generator().manual_seed(seed), shape[-1]) for seed in seeds]
+        return torch.stack(begun).unsqueeze(0).to(self.device)
 
 
 @dataclass(frozen=True, eq=False)

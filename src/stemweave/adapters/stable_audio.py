@@ -78,6 +78,10 @@ class StableAudio:
             least=window,
         )
 
+    def noise(self, generator: torch.Generator, frames: int) -> Tensor:
+        """What a call of the pipeline begins with. Shape: (latents, frames)."""
+        return torch.randn(1, int(self.pipe.transformer.config.in_channels), frames, generator=generator)[0]
+
     def read(self, texts: Sequence[str]) -> None:
         """Raises UsageError for a text of more tokens than the pipeline hears, or in an unknown script."""
         tokens = Tokens(self.pipe.tokenizer, self.pipe.tokenizer.model_max_length)

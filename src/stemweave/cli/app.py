@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StemweaveError as error:
         return complain(str(error), 2)
     except _MISTAKE as error:
-        told = error.format_message().rstrip(". ")
+        told = error.format_message().rstrip(". ") or "no command was given"
         return complain(f"{told}. See stemweave {f'{verb} ' if verb else ''}--help", 2)
     except (KeyboardInterrupt, typer.Abort):
         status = 130

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from stemweave.cli import options
 from stemweave.cli.output import shelf
-from stemweave.cli.prompts import TEXTED, Asked, words
+from stemweave.cli.prompts import NEGATIVES, TEXTED, Asked, heard
 from stemweave.cli.sampling import changed, settings_of
 from stemweave.cli.separate import Work
 from stemweave.cli.values import encoding
 from stemweave.tasks.extract import AGAINST_REST, duet, extraction, own_rule, own_walk
-from stemweave.tasks.prompting import separating
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import direct, masked
 from stemweave.tasks.song import checked_seed
@@ -20,7 +19,7 @@ def extract(
     songs: options.Songs,
     prompt: options.Prompt,
     rest: options.Rest = None,
-    model: options.TextModel = TEXTED,
+    model: options.TextModel = None,
     direct_signals: options.Direct = False,
     output: options.Output = Path("extracted"),
     file_format: options.Format = options.FileFormat.WAV,
@@ -48,14 +47,15 @@ def extract(
     """
     arguments = dict(locals())
     form = encoding(file_format, int16=int16, int24=int24, float32=float32)
-    studio = Asked.of(None, None, guidance).studio(model or TEXTED, quality, device)
-    studio = replace(studio, model=duet(studio.model, prompt, negative, rest))
+    usual = [negative] if negative is not None and negative in NEGATIVES else None
+    studio = Asked.of(None, usual, guidance).studio(model or TEXTED, quality, device)
+    studio = replace(studio, model=duet(studio.model, prompt, None if usual else negative, rest))
     settings = settings_of(studio.config, quality)
-    asked = {steps, solver, churn, resamples} != {None} or quality is options.Quality.PAPER
+    asked = {steps, solver, churn, resamples} != {None} or usual is not None or quality is options.Quality.PAPER
     rule = AGAINST_REST if asked else own_rule(settings)
     used = changed(own_walk(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     how = extraction(rule, Sampler.of(used), direct if direct_signals else masked, checked_seed(seed))
     root = output / studio.config.name
     place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
-    work = Work(studio, how, studio.stems, place, arguments, words(separating(studio.model)) | asdict(used), "extract")
+    work = Work(studio, how, studio.stems, place, arguments, heard(studio.model, rule) | asdict(used), "extract")
     work.run(songs, root, jobs, as_json=as_json)

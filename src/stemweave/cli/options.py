@@ -59,18 +59,20 @@ Negatives = Annotated[
     list[str] | None,
     typer.Option(
         "--negative",
-        help="What a stem is not: bass=drums; or none at all, or paper: as 2403.11706 has them. (default: the model's)",
+        help="bass=drums keeps drums out of the bass; none: nothing; paper: as in 2403.11706. (default: the model's)",
         rich_help_panel=METHOD,
     ),
 ]
 Negative = Annotated[
-    str | None, typer.Option("--negative", help="What it is not. (default: the model's)", rich_help_panel=METHOD)
+    str | None,
+    typer.Option("--negative", help="What it is not; or own, none, paper. (default: the model's own)", rich_help_panel=METHOD),
 ]
 Guidance = Annotated[
     float | None,
     typer.Option(
         "--guidance",
-        help="How strongly to follow prompts, at all noise levels; 1 is plainly. (default: the model's)",
+        help="How strongly to follow prompts, at all noise levels; 1: plainly, and negative prompts do nothing. "
+        "(default: the model's)",
         rich_help_panel=METHOD,
     ),
 ]
@@ -130,7 +132,8 @@ Qualities = Annotated[
     Quality,
     typer.Option(
         "--quality",
-        help="Good and quick; the best we found; or the paper's: both slow.",
+        help="default: good and quick; best: the best we found, slower where a model has better than its default; paper: as "
+        "its authors sampled, very slow, for models that are told in words.",
         rich_help_panel=METHOD,
     ),
 ]

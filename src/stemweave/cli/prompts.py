@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from stemweave.cli.app import complain
 from stemweave.cli.options import Quality
 from stemweave.cli.values import folder_name
 from stemweave.errors import UsageError
@@ -16,7 +17,7 @@ from stemweave.model.model import Model
 from stemweave.nets.prompts import label
 from stemweave.tasks import presets
 from stemweave.tasks.apart import Ensemble, Extractor
-from stemweave.tasks.likelihoods import Likelihood
+from stemweave.tasks.likelihoods import Likelihood, expected
 from stemweave.tasks.presets import gmsdi
 from stemweave.tasks.prompting import extracting, prompts_of, separating, texted
 from stemweave.tasks.studio import Studio, load
@@ -106,19 +107,28 @@ def published(studio: Studio) -> Studio:
 
 
 def words(model: Model) -> dict[str, Any]:
-    """What a model is told for a job (`stemweave.tasks.prompting`), for manifests; nothing for one that cannot be."""
+    """What a model is told for a job (`stemweave.tasks.prompting`), for manifests; nothing for one that cannot be.
+
+    Says on stderr where negative prompts do nothing.
+    """
     if not isinstance(model, Lineup):
         return {}
-    against, guidance = zip(model.config.stems, model.references, strict=True), asdict(model.guidance)
-    return {
-        "prompts": dict(zip(model.config.stems, model.prompts, strict=True)),
-        "negatives": {stem: text for stem, text in against if text is not None},
-        "guidance": {name: value if math.isfinite(value) else None for name, value in guidance.items()},
-    }
+    against = {stem: text for stem, text in zip(model.config.stems, model.references, strict=True) if text is not None}
+    guidance = {name: value if math.isfinite(value) else None for name, value in asdict(model.guidance).items()}
+    if against and model.guidance.weight == 1:
+        complain(f"negative prompts ({', '.join(against)}) do nothing under guidance 1: ask for another, such as --guidance 2")
+    return {**asked_of(model), "negatives": against, "guidance": guidance}
+
+
+def asked_of(model: Lineup) -> dict[str, Any]:
+    """Its prompts alone."""
+    return {"prompts": dict(zip(model.config.stems, model.prompts, strict=True))}
 
 
 def heard(model: Model, rule: Likelihood) -> dict[str, Any]:
     """`words` of taking songs apart by this likelihood; raises ModelError where it needs a model that is told in words."""
+    if rule is expected:
+        return asked_of(texted(model, "the likelihood expected"))
     match rule:
         case Extractor():
             return words(extracting(texted(model, "the extractor")))

@@ -19,7 +19,8 @@ from stemweave.cli.output import Piece, Shelf, deliver, shelf
 from stemweave.cli.prompts import Asked, heard
 from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import encoding, known_stems
-from stemweave.tasks.likelihoods import own_likelihood, own_sampling
+from stemweave.errors import UsageError
+from stemweave.tasks.likelihoods import expected, own_likelihood, own_sampling
 from stemweave.tasks.sampler import Progress, Sampler
 from stemweave.tasks.separate import Separation, direct, masked
 from stemweave.tasks.separate import separate as take_apart
@@ -67,13 +68,16 @@ def separate(
     studio = Asked.of(prompt, negative, guidance).studio(model, quality, device)
     settings = told_likelihood(settings_of(studio.config, quality), likelihood, anchor)
     rule = own_likelihood(settings)
+    if rule is expected and (negative or guidance not in (None, 1)):
+        raise UsageError("--guidance and --negative steer a walk: leave them out with --likelihood expected, or use dirac")
     used = changed(own_sampling(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     how = Separation(rule, Sampler.of(used), direct if direct_signals else masked, residual, checked_seed(seed))
     kept = known_stems(stems, studio.stems, "--stems")
     root = output / studio.config.name
     place = shelf(root, form, rate=rate, overwrite=overwrite, skip_existing=skip_existing)
     work = Work(studio, how, kept, place, arguments, told(settings) | heard(studio.model, rule) | asdict(used))
-    complain(f"{studio.config.name} knows {', '.join(studio.stems)} only: voices and other sounds end up in these")
+    verb = "was told of" if prompt else "knows"
+    complain(f"{studio.config.name} {verb} {', '.join(studio.stems)} only: voices and other sounds end up in these")
     work.run(songs, root, jobs, as_json=as_json)
 
 

@@ -10,7 +10,7 @@ from stemweave.diffusion.algebra import (
     OnMixture,
     Product,
 )
-from stemweave.diffusion.coherent import AgainstOthers, Coherent, Consistent, Doubled, WithGiven, beside
+from stemweave.diffusion.coherent import AgainstOthers, Coherent, Consistent, WithGiven, beside
 from stemweave.diffusion.coupling import Constant, GaussianCoupling, Proportional, SquareRoot, Width
 from stemweave.diffusion.decoded import DecodedLikelihood
 from stemweave.diffusion.denoiser import Denoiser
@@ -50,7 +50,6 @@ __all__ = [
     "Denoiser",
     "DiracAnchor",
     "DiracTangent",
-    "Doubled",
     "Draw",
     "Euler",
     "EvenProjection",

@@ -72,21 +72,6 @@ class Coherent:
 
 
 @dataclass(frozen=True)
-class Doubled:
-    """A likelihood written exp(−δ²/4γ²), as 2302.02257's code has it: the same width with its variance doubled."""
-
-    gamma: Width
-
-    def __call__(self, sigma: Tensor, /) -> Tensor:
-        """√2·γ at this level."""
-        return 2**0.5 * self.gamma(sigma)
-
-    def integral(self, sigma: Tensor, sigma_next: Tensor, /) -> Tensor:
-        """½·∫ σ/γ² dσ."""
-        return self.gamma.integral(sigma, sigma_next) / 2
-
-
-@dataclass(frozen=True)
 class AgainstOthers:
     """Reading B: Π_n N(x_n; Σ_{m≠n} x_m, γ²) instead of a mixture's, as a relaxation of the sources alone.
 

@@ -6,7 +6,6 @@ Nothing in it is executed when it is loaded.
 import dataclasses
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from importlib import resources
@@ -75,13 +74,15 @@ def find(name: str | Path, revision: str | None = None) -> Path:
         return Path(name)
     if Path(name).exists():
         raise ModelError(f"{name} is a file; a model is a folder with {CONFIG} and {WEIGHTS}")
-    if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")):
+    if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")) or str(name).endswith("/"):
         raise ModelError(f"unknown model {str(name)!r}: expected one of {sorted(known)}, a folder, or a hub id 'owner/name'")
     try:
         return Path(snapshot_download(str(name), revision=revision, allow_patterns=[CONFIG, WEIGHTS, CARD]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"could not fetch model {str(name)!r} from the hub: {reason}") from error
+        raise ModelError(
+            f"could not fetch model {str(name)!r} from the hub: {reason.rstrip('.')}; there is no such folder here either"
+        ) from error
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -149,14 +150,16 @@ def save(
 ) -> None:
     """Write configuration, weights and card to `folder`, all or nothing.
 
-    Raises OutputError when the folder exists and `overwrite` is not set, or cannot be written; ModelError for a network that
-    is not ours.
+    Raises OutputError when the folder exists and `overwrite` is not set, when it holds anything but a model, and when it cannot
+    be written; ModelError for a network that is not ours.
     """
     folder = Path(folder)
     if isinstance(model.config, ModelConfig) and model.config.net is None:
         raise ModelError(f"{model.config.name} is not ours: save it with the library that it is from")
     if folder.exists() and not overwrite:
         raise OutputError(f"{folder} exists already; choose another place or ask to overwrite it")
+    if folder.exists() and (folder.is_file() or {path.name for path in folder.iterdir()} - {CONFIG, WEIGHTS, CARD}):
+        raise OutputError(f"{folder} holds more than a model, and is left as it is; choose another place")
     config = model.config
     if steps_trained is not None:
         config = dataclasses.replace(config, steps_trained=steps_trained)
@@ -170,9 +173,15 @@ def save(
             save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
             (draft / WEIGHTS).chmod(0o644)  # safetensors leaves it readable by its owner alone
             (draft / CARD).write_text(card or plain_card(config), encoding="utf-8")
-            if folder.exists():
-                shutil.move(folder, Path(place) / "old")
-            draft.replace(folder)
+            if not folder.exists():
+                draft.replace(folder)
+                return
+            old = folder.replace(Path(place) / "old")
+            try:
+                draft.replace(folder)
+            except OSError:
+                old.replace(folder)
+                raise
     except OSError as error:
         raise OutputError(f"could not write the model to {folder}: {error.strerror or error}") from error
 

@@ -13,7 +13,7 @@ from stemweave.diffusion.guidance import Guidance, GuidedPrompts, Prompted
 from stemweave.errors import ModelError, UsageError
 from stemweave.model.config import ModelConfig, Prompting, Settings
 from stemweave.model.model import Model
-from stemweave.nets.prompts import label
+from stemweave.nets.prompts import label, spelled
 
 Words = str | None
 """What a model is told of one signal; None stands for nothing said."""
@@ -109,7 +109,7 @@ class Lineup(Model):
 
     def names(self, text: str) -> Sounds:
         """What a text names, to be compared; phrases are parted by commas."""
-        return {frozenset(words) for phrase in text.casefold().split(",") if (words := phrase.split())}
+        return {frozenset(words) for phrase in spelled(text).split(",") if (words := phrase.split())}
 
     def alike(self, one: str, other: str) -> bool:
         """Whether both name one sound: all words of a phrase are in a phrase of the other, as "drums" in "jazz drums"."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stemweave.diffusion.denoiser import Denoiser
+from stemweave.diffusion.noise import Noise, NoiseSource
 from stemweave.diffusion.precondition import Precondition
 from stemweave.errors import ModelError
 from stemweave.model.codec import Codec, Identity
@@ -34,6 +35,10 @@ class Model(nn.Module):
     def shape(self, batch: int, samples: int) -> tuple[int, int, int, int]:
         """The shape of stems of so many samples of sound: (batch, stems, channels, samples), or latents and frames."""
         return batch, len(self.config.stems), self.config.width, self.config.frames(samples)
+
+    def noise(self, seed: int) -> NoiseSource:
+        """What a piece with this seed is made from."""
+        return Noise((seed,), device=self.device)
 
     def forward(self, x: Tensor, sigma: Tensor, mixture: Tensor, mixed: Tensor) -> Tensor:
         """The denoised stems.

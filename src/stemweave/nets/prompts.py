@@ -1,5 +1,6 @@
 """Prompts as tensors: what a conditioner prepares on the CPU, and what a net hears of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,6 +88,18 @@ def label(stem: str) -> str:
     'Lead guitar'
     """
     return stem.replace("_", " ").capitalize()
+
+
+_BASS_GUITARS = re.compile(r"\bbass guitars?\b")
+
+
+def spelled(text: str) -> str:
+    """A text in lower case, in which a bass guitar is a bass, and no guitar.
+
+    >>> spelled("Electric bass guitar")
+    'electric bass'
+    """
+    return _BASS_GUITARS.sub("bass", " ".join(text.casefold().split()))
 
 
 def checked(texts: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from stemweave.errors import UsageError
-from stemweave.nets.prompts import Prepared, Prompt, checked, stacked
+from stemweave.nets.prompts import Prepared, Prompt, checked, spelled, stacked
 from stemweave.nets.text_cache import Encoder, TextCache
 
 
@@ -63,7 +63,7 @@ class Words:
         return ", ".join(_words(name)[0] for name in self.names)
 
     def _phrases(self, text: str) -> list[list[int]]:
-        found = {self._phrase(part) for part in _JOINTS.split(text.casefold())} - {()}
+        found = {self._phrase(part) for part in _JOINTS.split(spelled(text))} - {()}
         if not found:
             raise UsageError(f"the prompt {text[:80]!r} names nothing: this model knows {self._known}")
         return sorted([*phrase, *[0] * (LONGEST - len(phrase))] for phrase in found)

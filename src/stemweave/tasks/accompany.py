@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from stemweave.audio.resample import resample
-from stemweave.diffusion.noise import Noise
 from stemweave.diffusion.problem import Problem
 from stemweave.diffusion.projections import Replacement
 from stemweave.diffusion.windowed import Windowed, windows
 from stemweave.errors import ModelError, UsageError
 from stemweave.model.config import ModelConfig, Settings
+from stemweave.model.lineup import Lineup
 from stemweave.model.model import Model
-from stemweave.tasks.coupled import COHERENT, Beside
+from stemweave.tasks.coupled import COHERENT, Beside, consistently
 from stemweave.tasks.lengths import decoded, encoded
 from stemweave.tasks.priors import grid, levels, shape_of, whole
 from stemweave.tasks.prompting import accompanying
@@ -40,6 +40,7 @@ CONDITIONINGS: Mapping[str, Conditioning] = {
     "learned": learned,
     "replacement": replacement,
     **{name: Beside(rule) for name, rule in COHERENT.items()},
+    "consistent": consistently,
 }
 """The ways to be told given stems by the names that checkpoints and the command line use."""
 
@@ -71,17 +72,15 @@ def accompany(
     known, gain = at_model(config, given, rate)
     sampler = sampler or Sampler.of(config.settings.accompany)
     conditioning = conditioning or own_conditioning(config.settings)
-    if not (config.joint or isinstance(conditioning, Beside)):
-        raise ModelError(
-            f"{config.name} has independent priors, which do not hear other stems by this method; "
-            "only models that are told in words can play along so, by the method coherent"
-        )
+    if not config.joint and conditioning in (learned, replacement):
+        how = "by the method coherent or consistent" if isinstance(model, Lineup) else "with another model"
+        raise ModelError(f"{config.name} has a prior for each stem, which hears no others by this method: play along {how}")
     problem = conditioning(accompanying(model), encoded(model, known.unsqueeze(0)), mask)
 
     def watch(step: int) -> None:
         progress(Event("accompany", step, sampler.total, take, takes))
 
-    x = problem.answer(sampler.run(problem, Noise((seed,), device=model.device), watch).x)
+    x = problem.answer(sampler.run(problem, model.noise(seed), watch).x)
     made = decoded(model, x, known.shape[-1])[0] / gain
     channels, samples = next(iter(given.values())).shape
     aligned = resample(made, config.rate, rate, samples).expand(-1, channels, -1).clone()

@@ -50,7 +50,8 @@ class Extractor:
 class Ensemble:
     """The `extracted` stems by the extractor, the others by the separator with its `anchor` (2403.11706 §5.4).
 
-    Which stem by which is chosen on validation songs and kept in the model's settings. The stems do not sum to the mixture.
+    Which stem by which is chosen on validation songs and kept in the model's settings. Both walk as the separator does. The
+    stems do not sum to the mixture.
     """
 
     extracted: tuple[str, ...] = ()

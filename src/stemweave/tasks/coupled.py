@@ -10,11 +10,12 @@ from stemweave.diffusion.coherent import AgainstOthers, Coherent, Consistent, be
 from stemweave.diffusion.coupling import Proportional, SquareRoot
 from stemweave.diffusion.denoiser import Denoiser
 from stemweave.diffusion.problem import Chosen, Problem
+from stemweave.diffusion.projections import Replacement
 from stemweave.errors import ModelError
 from stemweave.model.config import Settings
 from stemweave.model.lineup import Lineup, together
 from stemweave.model.model import Model
-from stemweave.tasks.priors import whole
+from stemweave.tasks.priors import shape_of, whole
 from stemweave.tasks.prompting import texted
 
 Shape = tuple[int, int, int, int]
@@ -65,6 +66,14 @@ def consistent(model: Model, shape: Shape) -> Problem:
     return Problem(Consistent(whole(lineup), mixture), shape)
 
 
+def consistently(model: Model, known: Tensor, mask: Tensor) -> Problem:
+    """Given stems are noised to the walk's level, and the prior of the mixture of all rules the sum (`consistent`). Ours.
+
+    A `Conditioning`; raises ModelError for a model that is not told in words.
+    """
+    return replace(consistent(model, shape_of(known)), project=Replacement(known, mask))
+
+
 @dataclass(frozen=True)
 class Beside:
     """New stems and a mixture of all walk in parallel, beside given stems noised to their level (2403.11706 eq. 12)."""
@@ -94,8 +103,11 @@ COHERENT: Mapping[str, Coherent] = {
     "coherent": Coherent(),
     "coherent-root": Coherent(SquareRoot(0.4)),
     "coherent-proportional": Coherent(Proportional(0.75)),
+    "coherent-sources": Coherent(alpha=0.7, beta=1.4),
+    "coherent-gradients": Coherent(source_weight=0.5, mixture_weight=2.0),
 }
-"""Reading A by the width of its likelihood: constant, γ² = 0.4·σ, γ = 0.75·σ."""
+"""Reading A by the width of its likelihood: constant, γ² = 0.4·σ, γ = 0.75·σ; and by the scaling factors of eq. 12, on the
+sources (given ones are heard twice as loud as new ones) or on the gradients (the mixture yields more than its stems)."""
 
 COUPLINGS: Mapping[str, Coupling] = {
     "joint": joint,

@@ -10,7 +10,7 @@ from stemweave.model.config import Sampling, Settings
 from stemweave.model.lineup import Lineup, together
 from stemweave.model.model import Model
 from stemweave.tasks.likelihoods import Dirac, Likelihood, expected, own_likelihood, own_sampling
-from stemweave.tasks.prompting import extracting, texted
+from stemweave.tasks.prompting import extracting, texted, walking
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import Separation, Share
 from stemweave.tasks.starts import best_known
@@ -44,7 +44,7 @@ def duet(model: Model, prompt: str, negative: str | None = None, rest: str | Non
 
     `negative`: what the sound is not; by default as the model has it for that sound. `rest`: what else sounds; by default the
     model's own stems but those that `prompt` names. Raises ModelError for a model that is not told in words, UsageError for
-    what it cannot read or where nothing else is named.
+    what it cannot read or where nothing else is named. One that is told what the sound is not is taken out by a walk.
     """
     lineup = texted(model, "extraction")
     usual = extracting(lineup)
@@ -53,10 +53,9 @@ def duet(model: Model, prompt: str, negative: str | None = None, rest: str | Non
         rest = together([said for stem, said in enumerate(lineup.prompts) if stem not in own])
     if rest is None:
         raise UsageError(f"the prompt {prompt[:40]!r} names all that {model.config.name} knows: say what else sounds")
-    if negative is None and len(own) == 1:
-        negative = usual.references[own[0]]
-    against = None if negative is None else {TARGET: negative}
-    return lineup.told({TARGET: prompt, REST: rest}, against, usual.guidance)
+    against = usual.references[own[0]] if negative is None and len(own) == 1 else negative
+    told = lineup.told({TARGET: prompt, REST: rest}, None if against is None else {TARGET: against}, usual.guidance)
+    return told if negative is None else walking(told)
 
 
 @dataclass(frozen=True)

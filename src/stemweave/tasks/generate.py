@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from stemweave.diffusion.noise import Noise
 from stemweave.model.model import Model
 from stemweave.tasks.coupled import Coupling, own_coupling
 from stemweave.tasks.lengths import decoded, held
@@ -35,7 +34,7 @@ def generate(
     def watch(step: int) -> None:
         progress(Event("generate", step, sampler.total, take, takes))
 
-    state = sampler.run(problem, Noise((seed,), device=model.device), watch)
+    state = sampler.run(problem, model.noise(seed), watch)
     return decoded(model, problem.answer(state.x), samples)[0]
 
 

@@ -137,11 +137,11 @@ AT_ONCE = Sampling(1, 1.0, 0.5)
 def own_sampling(settings: Settings, likelihood: Likelihood) -> Sampling:
     """How the settings sample a likelihood; one they do not know walks as generation does."""
     match likelihood:
-        case Dirac():
+        case Dirac() | Ensemble():
             return settings.dirac
         case Gaussian():
             return settings.gaussian
-        case Extractor() | Ensemble():
+        case Extractor():
             return settings.extractor
     named: Mapping[Likelihood, Sampling] = {
         learned: settings.learned,

@@ -46,8 +46,8 @@ def settings(own: Settings, stems: tuple[str, ...]) -> Settings:
 
 
 def walked(own: Sampling, steps: int, solver: str) -> Sampling:
-    """So many steps of a solver over a sampling's own noise levels, from silence."""
-    return Sampling(steps, own.sigma_max, own.sigma_min, own.rho, solver)
+    """So many steps of a solver from where a sampling begins, over its own noise levels."""
+    return Sampling(steps, own.sigma_max, own.sigma_min, own.rho, solver, start=own.start)
 
 
 def prompting(texts: TextConfig) -> TextConfig:

@@ -1,5 +1,8 @@
 """What a model of text is told for each job beside the prompts: its guidance and negative prompts."""
 
+import copy
+from dataclasses import replace
+
 from stemweave.errors import ModelError
 from stemweave.model.config import EncoderConfig, TextConfig
 from stemweave.model.lineup import Lineup
@@ -20,6 +23,16 @@ def prompts_of(model: Lineup) -> TextConfig:
 
 PLAIN = TextConfig(EncoderConfig("its own"))
 """For models of text of other makers: no guidance and no negative prompts but those that are asked for."""
+
+
+def walking(model: Lineup) -> Lineup:
+    """The same, taking songs apart by a walk: guidance and negative prompts steer one, and no expected spectra."""
+    config, walked = model.config, copy.copy(model)
+    settings, best = (
+        replace(one, likelihood="dirac") if one.likelihood == "expected" else one for one in (config.settings, config.best)
+    )
+    walked.config = replace(config, settings=settings, best=best)
+    return walked
 
 
 def generating(model: Model) -> Model:

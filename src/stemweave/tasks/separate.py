@@ -85,7 +85,12 @@ def additive(model: Model) -> bool:
 
 
 def check_additive(model: Model) -> None:
-    """Raises ModelError where a likelihood cannot tell the model the mixture, which is no sum in its latents."""
+    """Raises ModelError where a likelihood cannot tell the model the mixture, which is no sum in its latents.
+
+    Raises UsageError for a single stem, which is the whole mixture.
+    """
+    if len(model.config.stems) == 1:
+        raise UsageError(f"the one stem {model.config.stems[0]} would be all of the song: name the others too, or use extract")
     if not additive(model):
         raise ModelError(
             f"{model.config.name} works on latents in which stems do not sum to the song, so it cannot take one apart; "

@@ -1,19 +1,25 @@
 """Where a task's sound comes from: a file, read piece by piece, or samples already in memory."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stemweave.audio.files import Reader
 from stemweave.errors import UsageError
 
-Sound = str | PathLike[str] | Tensor
+Sound = str | PathLike[str] | Tensor | NDArray[Any]
 """A path, or samples: (channels, samples) or (samples,)."""
+
+CHANNELS = 8
+"""The most that a song has."""
 
 BLOCK_SECONDS = 10
 
@@ -69,6 +75,8 @@ class Clip:
 @contextmanager
 def opened(sound: Sound, rate: int | None) -> Iterator[Song]:
     """Open a path, or wrap samples of `rate` Hz. Raises AudioError or UsageError, in one line, for what cannot be used."""
+    if isinstance(sound, np.ndarray):
+        sound = torch.from_numpy(sound)
     if isinstance(sound, Tensor):
         yield Clip(checked(sound), checked_rate(rate))
         return
@@ -81,6 +89,8 @@ def checked(audio: Tensor) -> Tensor:
     audio = audio.unsqueeze(0) if audio.ndim == 1 else audio
     if audio.ndim != 2 or audio.shape[0] == 0 or audio.shape[1] == 0:
         raise UsageError(f"got audio of shape {tuple(audio.shape)}; expected (channels, samples), at least one of each")
+    if audio.shape[0] > CHANNELS:
+        raise UsageError(f"got audio of shape {tuple(audio.shape)}; expected (channels, samples), at most {CHANNELS} channels")
     if not audio.is_floating_point():
         raise UsageError(f"got audio of type {audio.dtype}; expected floating point in -1..1")
     if not audio.isfinite().all():
@@ -113,7 +123,7 @@ def checked_seconds(seconds: float) -> float:
 def checked_seed(seed: int | None) -> int:
     """The seed itself, or 32 bits drawn from the system."""
     if seed is None:
-        return int(torch.randint(2**32, (), generator=torch.Generator().manual_seed(torch.seed() % 2**63)).item())
+        return secrets.randbits(32)
     if not 0 <= seed < 2**63:
         raise UsageError(f"got seed {seed}; expected a whole number from 0 to 2^63 - 1")
     return int(seed)

@@ -20,7 +20,7 @@ from stemweave.tasks import generate as inventing
 from stemweave.tasks.coupled import Coupling
 from stemweave.tasks.extract import AGAINST_REST, TARGET, duet, extraction, own_rule, own_walk
 from stemweave.tasks.likelihoods import Likelihood, own_likelihood
-from stemweave.tasks.prompting import texted
+from stemweave.tasks.prompting import texted, walking
 from stemweave.tasks.sampler import Progress, Sampler, silent_progress
 from stemweave.tasks.separate import Separation, Share, masked, separate
 from stemweave.tasks.song import Sound, checked_seed, opened
@@ -49,11 +49,13 @@ class Studio:
         """The same model with any stems that can be named, by their prompts; for models that are told in words what sounds.
 
         `negatives`: what stems are not. `guidance`: how strongly to follow prompts, 1 plainly. What is left out is as the model
-        has it for each job. Raises ModelError for a model that knows only its own stems, UsageError for what it cannot read.
+        has it for each job; with either, songs are taken apart by a walk. Raises ModelError for a model that knows only its own
+        stems, UsageError for what it cannot read.
         """
         check_names(tuple(prompts))
         weight = None if guidance is None else Guidance(checked_guidance(guidance))
-        return replace(self, model=texted(self.model, "a prompt").told(prompts, negatives, weight))
+        told = texted(self.model, "a prompt").told(prompts, negatives, weight)
+        return replace(self, model=walking(told) if negatives or guidance not in (None, 1) else told)
 
     @property
     def stems(self) -> tuple[str, ...]:

@@ -12,10 +12,13 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from stemweave.diffusion.loss import LogNormal, denoising_loss
+from stemweave.errors import ModelError
 from stemweave.model.checkpoint import load_weights
 from stemweave.model.config import ModelConfig
 from stemweave.model.texted import TextModel
 from stemweave.nets.prompts import Prepared, Prompt, joined
+from stemweave.nets.text import Encoded
+from stemweave.nets.text_cache import TextCache
 from stemweave.nets.textunet import Heard, TextUNet
 from stemweave.training.rates import Rates
 from stemweave.training.spectra import start_from_spectra
@@ -54,6 +57,7 @@ class TextTraining(L.LightningModule):
         presence: weight of what it believes to be there at all, likewise; the trunk does not learn of this.
         spectra: batches from which the usual spectrum of each of the model's own stems is measured before the first step, for a
             `TextUNet` that starts from nothing; 0 for none.
+        texts: a file in which what an encoder says of texts is kept, so that no run asks it again of what one did.
         noise: noise levels, matched to the sampler's range.
         rate_peak, warm_up, cool_down, decay, betas: as in `Rates`.
         start_from: a model folder whose weights to start from.
@@ -66,6 +70,7 @@ class TextTraining(L.LightningModule):
         spectrum: float = 0.0,
         presence: float = 0.0,
         spectra: int = 0,
+        texts: Path | None = None,
         noise: LogNormal = LogNormal(-2.6, 1.3, 1e-3, 2.0),
         rate_peak: float = 1e-3,
         warm_up: int = 200,
@@ -77,15 +82,21 @@ class TextTraining(L.LightningModule):
         super().__init__()
         self.model = TextModel(config)
         self.dropout, self.noise, self.spectrum, self.presence, self.spectra = dropout, noise, spectrum, presence, spectra
-        self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas)
+        self.rates, self.starts = Rates(rate_peak, warm_up, cool_down, decay, betas), start_from is None
+        self.texts = None if texts is None else kept_texts(self.model, texts)
         if start_from is not None:
             load_weights(self.model, start_from)
 
     def on_train_start(self) -> None:
         """Measure usual spectra, where asked for, unless training goes on: only here is the step of a checkpoint known."""
-        if self.spectra and self.trainer.global_step == 0:
+        if self.spectra and self.starts and self.trainer.global_step == 0:
             batches = islice(self.trainer.datamodule.train_dataloader(), self.spectra)  # type: ignore[attr-defined]
             start_from_spectra(self.model, batches)
+
+    def on_fit_end(self) -> None:
+        """Keep what the encoder said."""
+        if self.texts and self.trainer.is_global_zero:
+            self.texts.write()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
         """One batch's loss."""
@@ -165,3 +176,13 @@ class TextTraining(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up and a linear cool-down at the end."""
         return self.rates.optimizers(self.model, int(self.trainer.estimated_stepping_batches))
+
+
+def kept_texts(model: TextModel, path: Path) -> TextCache:
+    """Have the model's encoder keep what it says of texts in a file. Raises ModelError for a vocabulary, which needs none."""
+    reader = model.conditioner.reader
+    if not isinstance(reader, Encoded):
+        raise ModelError(f"{model.config.name} reads texts by a vocabulary, of which nothing need be kept: leave out texts")
+    cache = TextCache(path)
+    model.conditioner.reader = Encoded(reader.encoder, cache)
+    return cache
