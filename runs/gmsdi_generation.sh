@@ -14,8 +14,8 @@ single() { # GUIDANCE NEGATIVES
 }
 single 1 none
 for negatives in none paper; do single "$(or_quick 3 2)" "$negatives"; done
-couplings="coherent coherent-root coherent-proportional coherent-sources coherent-gradients consistent imitating"
-for coupling in $(or_quick "$couplings" "coherent consistent"); do
+couplings="consistent-power consistent coherent coherent-root coherent-proportional coherent-sources coherent-gradients imitating"
+for coupling in $(or_quick "$couplings" "coherent consistent-power"); do
   made="$work/$name-total-$coupling"
   bands "$model" "$made" "$count" --coupling "$coupling"
   figure "$name-total-$coupling" generation --made "$made" "${same[@]}" --beside "$work/$name-single-none-guidance-1"
@@ -32,7 +32,7 @@ done
 asked=(--seconds 6 --given drums --given bass,drums --given bass,drums,guitar $(or_quick "" "--steps 4"))
 songs test-a "$(or_quick 20 12)" 12
 same=("${from[@]}" "${asked[@]}")
-for method in $(or_quick "consistent coherent coherent-root coherent-proportional coherent-sources coherent-gradients" "coherent consistent"); do
+for method in $(or_quick "consistent-power consistent coherent coherent-root coherent-proportional coherent-sources coherent-gradients" "coherent consistent-power"); do
   made="$work/$name-partial-$method"
   figure "$name-partial-$method" accompaniment -n "$model" "${same[@]}" --method "$method" --made "$made"
 done

@@ -7,8 +7,10 @@ source "$(dirname "$0")/gmsdi.sh"
 sweep
 chosen="$work/models/$name-chosen"
 "$python" tools/freeze_ensemble.py "$out/$name-grid.json" -n "$model" -o "$chosen"
-songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
 few=$(or_quick "" "--steps 4")
+songs test-a "$(or_quick 20 3)" "$(or_quick 60 14)"
+figure "$name-absent" extraction -n "$chosen" "${from[@]}" --absent $few
+songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
 for rule in expected dirac extractor ensemble; do
   figure "$name-$rule" separation -n "$chosen" "${from[@]}" --likelihood "$rule" --protocol active,msdm --rows direct,masked,oracle $few
 done
@@ -25,5 +27,3 @@ for row in direct masked; do
     figure "$name-$rule-over-separator-$row" compare "$out/$name-dirac.json" "$out/$name-$rule.json" --row "$row"
   done
 done
-songs test-a "$(or_quick 20 3)" "$(or_quick 60 14)"
-figure "$name-absent" extraction -n "$chosen" "${from[@]}" --absent $few

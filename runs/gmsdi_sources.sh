@@ -4,7 +4,7 @@
 source "$(dirname "$0")/gmsdi.sh"
 prompts=("slap bass" "drums" "clean electric guitar" "grand piano" "nylon-string guitar" "electric piano" "upright bass" "brushed drums")
 folders=()
-for coupling in joint consistent coherent; do
+for coupling in joint consistent-power coherent; do
   for sources in $(or_quick "2 3 4 5 6 7 8" "2 4 8"); do
     made="$work/$name-sources/$coupling-$sources" asked=()
     for prompt in "${prompts[@]:0:$sources}"; do asked+=(-p "$prompt"); done

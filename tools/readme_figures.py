@@ -86,8 +86,8 @@ def contexts() -> Iterator[str]:
         yield "Not measured yet."
         return
     how = found["sampling"]
-    yield f"*own*: what is played, against the stem that was given; *swapped*: against that of another song. {found['seconds']:.0f} s pieces,"
-    yield f"{how['steps']} × {how['solver']}."
+    yield f"Pieces of {found['seconds']:.0f} s, {how['steps']} × {how['solver']}. *own*: played against the stem given;"
+    yield "*swapped*: against that of another song."
     yield ""
     yield "| given | correlation | own | swapped | own is better | sign test, p |"
     yield "|---|---|---|---|---|---|"

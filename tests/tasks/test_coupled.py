@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable
 
 import pytest
@@ -13,15 +14,17 @@ from stemweave.errors import ModelError
 from stemweave.model.config import Settings
 from stemweave.model.lineup import Lineup
 from stemweave.model.model import Model
+from stemweave.model.texted import TextModel
 from stemweave.tasks.accompany import CONDITIONINGS
 from stemweave.tasks.coupled import (
     COHERENT,
     COUPLINGS,
+    UNDER,
     Beside,
     Imitating,
     Together,
-    consistent,
-    consistently,
+    Under,
+    by_power,
     joint,
     own_coupling,
 )
@@ -96,13 +99,34 @@ def test_the_mixture_is_told_of_all_stems_and_asked_beside_them(table: Lineup) -
 
 def test_consistent_stems_have_their_mixtures_prior_in_their_sum(table: Lineup) -> None:
     """The sum moves as one signal under the prompt of all, at the noise level of a sum of four; the rest by the stems' own."""
-    problem, sigma = consistent(table, (1, 4, 1, 6)), torch.tensor(0.3, dtype=torch.float64)
+    problem, sigma = Under()(table, (1, 4, 1, 6)), torch.tensor(0.3, dtype=torch.float64)
     x = torch.randn(1, 4, 1, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     variance = 0.1**2 + 0.2**2 + 0.05**2 + 0.08**2
     out = problem.denoiser(x, sigma)
     torch.testing.assert_close(out.sum(1), variance / (variance + 4 * 0.3**2) * x.sum(1), rtol=1e-9, atol=1e-12)
     apart = joint(table, (1, 4, 1, 6)).denoiser(x, sigma)
     torch.testing.assert_close(out - out.mean(1, keepdim=True), apart - apart.mean(1, keepdim=True), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("row", [None, torch.tensor([1.0, 0.7, 1.3])])
+def test_what_is_missing_goes_where_there_is_power(row: torch.Tensor | None) -> None:
+    """The sum is the mixture's either way; a low and a high tone each take their own part of what is missing."""
+    time = torch.arange(8192) / 22050
+    low, high = torch.sin(2 * math.pi * 200 * time), torch.sin(2 * math.pi * 4000 * time)
+    x = torch.stack((low, high, torch.zeros_like(low)))[None, :, None]
+    gains = torch.ones(3) if row is None else row
+    wanted = 2 * low + 3 * high
+    out = by_power(22050)(x, wanted[None, None], row)
+    torch.testing.assert_close(torch.einsum("n,bnct->bct", gains, out)[0, 0], wanted, atol=1e-4, rtol=0)
+    inner = slice(2048, -2048)
+    for stem, tone in ((0, 2 * low), (1, 3 * high), (2, 0 * low)):
+        torch.testing.assert_close((gains[stem] * out[0, stem, 0])[inner], tone[inner], atol=0.02, rtol=0)
+
+
+def test_latents_have_no_spectra_to_share_by(text_model: TextModel) -> None:
+    text_model.codec = torch.nn.Identity()
+    with pytest.raises(ModelError, match="works on latents, which have no spectra to share by: use consistent"):
+        UNDER["consistent-power"](text_model, (1, 4, 1, 256))
 
 
 def test_settings_name_couplings() -> None:
@@ -158,10 +182,11 @@ def test_what_the_prior_is_told_beside_given_stems(table: Lineup) -> None:
     assert set(table.calls) == {(*every, None, "drums", None)}
 
 
+@pytest.mark.parametrize("name", UNDER)
 @pytest.mark.parametrize("mask", MASKS)
-def test_under_the_mixtures_prior_given_stems_come_out_untouched_too(table: Lineup, mask: tuple[bool, ...]) -> None:
+def test_under_the_mixtures_prior_given_stems_come_out_untouched_too(table: Lineup, mask: tuple[bool, ...], name: str) -> None:
     given = torch.tensor(mask)
-    one, other = (made(consistently(table.told(THREE), scale * KNOWN, given)) for scale in (1.0, 3.0))
+    one, other = (made(UNDER[name].beside(table.told(THREE), scale * KNOWN, given)) for scale in (1.0, 3.0))
     assert torch.equal(one[:, given], KNOWN[:, given])
     assert not torch.allclose(one[:, ~given], other[:, ~given], rtol=1e-2)
     assert "bass, drums, piano" in {text for call in table.calls for text in call}

@@ -48,6 +48,15 @@ def test_the_best_of_each_kind_and_the_stems_that_the_extractor_does_better():
     ]
 
 
+@pytest.mark.parametrize(("gain", "guidance"), [(0.04, 1), (0.06, 2)])
+def test_guidance_must_be_worth_its_cost(gain, guidance):
+    plain = {"dirac, bass, guidance 1": [7, 7, 7, 7], "dirac, drums, guidance 1": [7, 7, 7, 7 + gain / 2]}
+    choice = choose(
+        report(**{name: [*row, sum(row) / 4] for name, row in plain.items()}, **{"dirac, drums, guidance 2": [7 + gain] * 5})
+    )
+    assert choice.separator.name == f"dirac, drums, guidance {guidance}"
+
+
 def test_a_stem_that_was_not_measured_is_not_extracted():
     choice = choose(report(**{"extractor, guidance 2": [8, 10, None, None, 9]}))
     assert choice.extracted == ("bass",)
@@ -108,6 +117,15 @@ def test_a_copy_is_frozen_and_the_model_is_left_alone(run, text_model, tmp_path)
     assert out.endswith("extracted: bass, piano\n")
     assert (tmp_path / "texted" / "config.json").read_bytes() == before
     assert load(tmp_path / "chosen").config.settings.extracted == ("bass", "piano")
+
+
+def test_another_model_is_not_replaced(run, text_model, tiny_folder, tmp_path):
+    save(text_model, tmp_path / "texted")
+    (tmp_path / "grid.json").write_text(json.dumps(report()))
+    before = (tiny_folder / "config.json").read_bytes()
+    status, _, err = run(tmp_path / "grid.json", "-n", tmp_path / "texted", "-o", tiny_folder)
+    assert (status, err) == (2, f"freeze_ensemble: {tiny_folder} is there already, and not texted: choose another place\n")
+    assert (tiny_folder / "config.json").read_bytes() == before
 
 
 def test_what_cannot_be_frozen_ends_in_one_line(run, tiny_folder, tmp_path):

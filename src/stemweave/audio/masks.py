@@ -31,7 +31,7 @@ def share_out(song: Tensor, rate: int, estimates: Tensor, model_rate: int, power
     top = model_rate / 2 if model_rate < rate else math.inf
     masks = ratio_masks(_stft(aligned, transform), power, rate, top)
     spectrum = _stft(song, transform)
-    shares = torch.empty(len(estimates), *song.shape)
+    shares = torch.empty(len(estimates), *song.shape, device=song.device)
     for source, mask in enumerate(masks):
         shares[source] = _istft(spectrum * mask, transform, song.shape[-1])
     return shares
@@ -45,7 +45,7 @@ def ratio_masks(spectra: Tensor, power: float, rate: int, top: float) -> Tensor:
     """
     energy = spectra.abs().pow(power) + _NOTHING
     masks = energy / energy.sum(0)
-    frequency = torch.linspace(0, rate / 2, spectra.shape[-2])
+    frequency = torch.linspace(0, rate / 2, spectra.shape[-2], device=spectra.device)
     low, high = (share * top for share in _TRUSTED)
     if high >= rate / 2:
         return masks
@@ -70,10 +70,14 @@ def _transform_size(rate: int) -> int:
 def _stft(audio: Tensor, transform: int) -> Tensor:
     flat = audio.reshape(-1, audio.shape[-1])
     spectrum = torch.stft(
-        flat, transform, transform // 4, window=torch.hann_window(transform), pad_mode="constant", return_complex=True
+        flat, transform, transform // 4, window=_window(transform, flat), pad_mode="constant", return_complex=True
     )
     return spectrum.reshape(*audio.shape[:-1], *spectrum.shape[-2:])
 
 
 def _istft(spectrum: Tensor, transform: int, length: int) -> Tensor:
-    return torch.istft(spectrum, transform, transform // 4, window=torch.hann_window(transform), length=length)
+    return torch.istft(spectrum, transform, transform // 4, window=_window(transform, spectrum), length=length)
+
+
+def _window(transform: int, like: Tensor) -> Tensor:
+    return torch.hann_window(transform, device=like.device, dtype=like.real.dtype)

@@ -80,8 +80,8 @@ Coupling = Annotated[
     str | None,
     typer.Option(
         "--coupling",
-        help="How stems hear each other: joint, coherent, coherent-root, coherent-proportional, consistent, imitating. "
-        "(default: the model's)",
+        help="How stems hear each other: joint, coherent (-root, -proportional, -sources, -gradients), consistent, "
+        "consistent-power, imitating: docs/gmsdi.md. (default: the model's)",
         rich_help_panel=METHOD,
     ),
 ]
@@ -158,8 +158,8 @@ Hearing = Annotated[
     str | None,
     typer.Option(
         "--method",
-        help="How the model hears the given stems: learned, replacement, coherent, coherent-root, coherent-proportional. "
-        "(default: the model's)",
+        help="How the model hears the given stems: learned, replacement; for models told in words coherent (-root, "
+        "-proportional, -sources, -gradients), consistent, consistent-power. (default: the model's)",
         rich_help_panel=METHOD,
     ),
 ]

@@ -6,6 +6,7 @@ partition (eq. 11) is one source with the joint prompt of its members. The paper
 this is reading A of three, `AgainstOthers` is reading B, and `Consistent` is ours.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,6 +19,9 @@ from stemweave.diffusion.noise import NoiseSource
 from stemweave.diffusion.problem import Problem
 from stemweave.diffusion.projections import Replacement
 from stemweave.errors import UsageError
+
+Sharing = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""(sources (batch, sources, channels, samples), their mixture, row or None) → sources that sum to the mixture."""
 
 WIDTH = Constant(0.14)
 """γ in the units of the file: the value that fits the paper's demonstration; the paper's own is not known."""
@@ -95,19 +99,21 @@ class Consistent:
     """D_n + (M(Σx; √N·σ) − ΣD)/N: the mixture's expert rules the sum, the sources' the rest (ours).
 
     No co-generated mixture and no γ, and the mixture's law counts once. `sources` sees the stems, `mixture` one stem at √N·σ,
-    the noise of the sum. With a row a: N becomes ‖a‖², Σx becomes aᵀx.
+    the noise of the sum. With a row a: N becomes ‖a‖², Σx becomes aᵀx. `sharing` gives each source its part of what is missing:
+    equal ones as above, or any others that sum to it.
     """
 
     sources: Denoiser
     mixture: Denoiser
     row: Tensor | None = None
+    sharing: Sharing = share
     __repr__ = describe
 
     def __call__(self, x: Tensor, sigma: Tensor, /) -> Tensor:
         """Shape: (batch, sources, channels, samples) → the same."""
         louder = sigma * power(x.shape[1], self.row) ** 0.5
         heard = self.mixture(mix(x, self.row).unsqueeze(1), louder).squeeze(1)
-        return share(self.sources(x, sigma), heard, self.row)
+        return self.sharing(self.sources(x, sigma), heard, self.row)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from stemweave.errors import ModelError, UsageError
 from stemweave.model.config import ModelConfig, Settings
 from stemweave.model.lineup import Lineup
 from stemweave.model.model import Model
-from stemweave.tasks.coupled import COHERENT, Beside, consistently
+from stemweave.tasks.coupled import COHERENT, UNDER, Beside
 from stemweave.tasks.lengths import decoded, encoded
 from stemweave.tasks.priors import grid, levels, shape_of, whole
 from stemweave.tasks.prompting import accompanying
@@ -40,7 +40,7 @@ CONDITIONINGS: Mapping[str, Conditioning] = {
     "learned": learned,
     "replacement": replacement,
     **{name: Beside(rule) for name, rule in COHERENT.items()},
-    "consistent": consistently,
+    **{name: rule.beside for name, rule in UNDER.items()},
 }
 """The ways to be told given stems by the names that checkpoints and the command line use."""
 

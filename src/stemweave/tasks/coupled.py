@@ -6,12 +6,15 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from stemweave.diffusion.coherent import AgainstOthers, Coherent, Consistent, beside
+from stemweave.audio.masks import share_out
+from stemweave.diffusion.coherent import AgainstOthers, Coherent, Consistent, Sharing, beside
 from stemweave.diffusion.coupling import Proportional, SquareRoot
 from stemweave.diffusion.denoiser import Denoiser
+from stemweave.diffusion.mixing import share
 from stemweave.diffusion.problem import Chosen, Problem
 from stemweave.diffusion.projections import Replacement
 from stemweave.errors import ModelError
+from stemweave.model.codec import Identity
 from stemweave.model.config import Settings
 from stemweave.model.lineup import Lineup, together
 from stemweave.model.model import Model
@@ -45,6 +48,24 @@ class Together:
         return Problem(with_mixture(lineup, stems), state, relax=self.coupling, answer=Chosen(tuple(range(stems))))
 
 
+def equally(rate: int) -> Sharing:  # noqa: ARG001
+    """All stems take the same part."""
+    return share
+
+
+def by_power(rate: int) -> Sharing:
+    """Stems take parts by their own power at each time and frequency: a bass gets none of the cymbals that are missing."""
+
+    def shared(x: Tensor, mixture: Tensor, row: Tensor | None) -> Tensor:
+        gains = x.new_ones(x.shape[1]) if row is None else row
+        loud = gains[:, None, None] * x
+        missing = mixture - loud.sum(1)
+        parts = [share_out(one, rate, own, rate, power=2) for one, own in zip(missing, loud, strict=True)]
+        return x + torch.stack(parts).to(x) / gains[:, None, None]
+
+    return shared
+
+
 @dataclass(frozen=True)
 class Imitating:
     """Each stem is near the sum of the others: reading B, only to compare."""
@@ -56,22 +77,26 @@ class Imitating:
         return Problem(whole(model), shape, relax=self.coupling)
 
 
-def consistent(model: Model, shape: Shape) -> Problem:
+@dataclass(frozen=True)
+class Under:
     """The mixture's prior rules the sum, the stems' priors the rest; nothing counts twice. Ours.
 
-    Raises ModelError for a model that is not told in words.
+    `sharing`: what each stem takes of what the mixture's estimate has beyond theirs, from the model's rate in Hz.
     """
-    lineup = texted(model, "making stems under their mixture's prior")
-    mixture = whole(lineup, lineup.asked((together(lineup.prompts),), (None,)))
-    return Problem(Consistent(whole(lineup), mixture), shape)
 
+    sharing: Callable[[int], Sharing] = field(default=equally)
 
-def consistently(model: Model, known: Tensor, mask: Tensor) -> Problem:
-    """Given stems are noised to the walk's level, and the prior of the mixture of all rules the sum (`consistent`). Ours.
+    def __call__(self, model: Model, shape: Shape) -> Problem:
+        """Raises ModelError for a model that is not told in words, and where it cannot be shared so."""
+        lineup = texted(model, "making stems under their mixture's prior")
+        if self.sharing is not equally and not isinstance(lineup.codec, Identity):
+            raise ModelError(f"{lineup.config.name} works on latents, which have no spectra to share by: use consistent")
+        mixture = whole(lineup, lineup.asked((together(lineup.prompts),), (None,)))
+        return Problem(Consistent(whole(lineup), mixture, sharing=self.sharing(lineup.config.rate)), shape)
 
-    A `Conditioning`; raises ModelError for a model that is not told in words.
-    """
-    return replace(consistent(model, shape_of(known)), project=Replacement(known, mask))
+    def beside(self, model: Model, known: Tensor, mask: Tensor) -> Problem:
+        """Given stems are noised to the walk's level. A `Conditioning`; raises as a call does."""
+        return replace(self(model, shape_of(known)), project=Replacement(known, mask))
 
 
 @dataclass(frozen=True)
@@ -109,10 +134,13 @@ COHERENT: Mapping[str, Coherent] = {
 """Reading A by the width of its likelihood: constant, γ² = 0.4·σ, γ = 0.75·σ; and by the scaling factors of eq. 12, on the
 sources (given ones are heard twice as loud as new ones) or on the gradients (the mixture yields more than its stems)."""
 
+UNDER: Mapping[str, Under] = {"consistent": Under(), "consistent-power": Under(by_power)}
+"""Under the mixture's prior, by how what is missing is shared: equally, or by the stems' own powers."""
+
 COUPLINGS: Mapping[str, Coupling] = {
     "joint": joint,
     **{name: Together(rule) for name, rule in COHERENT.items()},
-    "consistent": consistent,
+    **UNDER,
     "imitating": Imitating(),
 }
 """The couplings by the names that checkpoints and the command line use."""
