@@ -17,6 +17,7 @@ from stemweave.cli.values import one_of
 RUNS = Path(__file__).parents[1] / "runs"
 SHARED = ("common.sh", "training.sh", "gmsdi.sh", "msldm.sh", "gmsdi_validation.sh", "all.sh", "train_band.sh")
 SCRIPTS = sorted(path.name for path in RUNS.glob("*.sh") if path.name not in SHARED)
+SPEEDS = ("speed.sh", "gmsdi_speed.sh", "msldm_speed.sh")
 STEMS = ("bass", "drums", "guitar", "piano")
 TRAINED = ("train", "validation", "train-straight", "validation-straight", "train-swung", "validation-swung")
 RECORDER = """#!/usr/bin/env bash
@@ -82,14 +83,14 @@ def understood(commands):
             places(points(varied), across)
 
 
-@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in ("speed.sh", "msldm_speed.sh", "styles.sh")])
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in (*SPEEDS, "styles.sh")])
 def test_own_songs_are_used_instead_of_the_band(run, tmp_path, script):
     _, commands = run(script, "--data", "mine", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
     assert not [command for command in commands if command[0] == "render"]
     assert all("mine" in command for command in commands if "--data" in command)
 
 
-@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in ("speed.sh", "msldm_speed.sh")])
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in SPEEDS])
 def test_no_study_takes_more_than_it_may(run, tmp_path, script):
     """Of what is measured; models are trained on as many songs as ever."""
     _, commands = run(script, "--at-most", "5", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))

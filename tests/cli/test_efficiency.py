@@ -104,6 +104,15 @@ def test_a_model_over_latents_that_do_not_add_up_is_not_asked_to_take_songs_apar
     assert music["generate"]["× real time"]["value"] > 0
 
 
+def test_a_model_that_is_told_in_words_plays_along_and_extracts_too(run, commands, tmp_path, text_model):
+    save(text_model, tmp_path / "texted")
+    place = tmp_path / "speed.json"
+    assert run(*QUICK, "--json", place, model=tmp_path / "texted").exit_code == 0
+    music = rows(json.loads(place.read_text())["tables"][2])
+    assert list(music) == ["generate", "accompany bass", "extract bass"]
+    assert {cells["× real time"]["status"] for cells in music.values()} == {"ok"}
+
+
 def test_a_model_that_hears_no_stems_is_not_asked_to_play_along(run, commands, tmp_path, tiny_model):
     config = tiny_model.config
     alone = Model(replace(config, joint=False, net=replace(config.net, stems=1)))

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import numpy as np
 import torch
 import typer
+from torch import Tensor
 
 from stemweave.audio.stems import Stems
 from stemweave.cli import measuring, options
@@ -18,7 +19,10 @@ from stemweave.evaluation.protocols import efficiency as costs
 from stemweave.evaluation.protocols.efficiency import Spent
 from stemweave.evaluation.reports import report as reports
 from stemweave.model.checkpoint import DEFAULT
+from stemweave.model.lineup import Lineup
 from stemweave.model.precision import matmul_rate
+from stemweave.nets.prompts import label
+from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import Separation, additive
 from stemweave.tasks.song import checked_seconds
@@ -40,7 +44,7 @@ def efficiency(
     json_file: measuring.JsonFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Measure time and memory of separating, generating and accompanying.
+    """Measure time and memory of separating, generating, accompanying and, where the model is told in words, extracting.
 
     Songs of noise bursts and tones are separated by `stemweave separate` in a process of its own, from file to file, with
     the model's own settings, then the shortest with other numbers of steps. Needs about 0.1 GB of disk for each minute.
@@ -66,15 +70,21 @@ def efficiency(
 
 
 def _by_length(studio: Studio, name: str, minutes: Sequence[float]) -> Iterator[Callable[[], Spent]]:
-    own = Separation(sampler=Sampler.of(studio.config.settings.learned))
     for length in minutes:
-        yield _separated(studio, f"{length:g} min", 60 * length, _command(studio, name), own)
+        yield _separated(studio, f"{length:g} min", 60 * length, _command(studio, name), _own(studio))
 
 
 def _by_steps(studio: Studio, name: str, minutes: float, counts: Sequence[int]) -> Iterator[Callable[[], Spent]]:
     for count in counts:
-        how = Separation(sampler=Sampler.of(replace(studio.config.settings.learned, steps=count)))
-        yield _separated(studio, f"steps {count}", 60 * minutes, _command(studio, name, "--steps", str(count)), how)
+        command, how = _command(studio, name, "--steps", str(count)), _own(studio, steps=count)
+        yield _separated(studio, f"steps {count}", 60 * minutes, command, how)
+
+
+def _own(studio: Studio, steps: int | None = None) -> Separation:
+    """As the model does by itself, but perhaps for the number of steps."""
+    rule = own_likelihood(studio.config.settings)
+    sampling = own_sampling(studio.config.settings, rule)
+    return Separation(rule, Sampler.of(replace(sampling, steps=steps or sampling.steps)))
 
 
 def _separated(studio: Studio, title: str, seconds: float, command: costs.Command, how: Separation) -> Callable[[], Spent]:
@@ -87,15 +97,23 @@ def _making(studio: Studio, seconds: float) -> Iterator[Callable[[], Spent]]:
     yield partial(costs.made, "generate", seconds, partial(studio.generate, seed=0), studio.model.device)
     given, rate = studio.stems[0], studio.config.rate
     title = f"accompany {given}"
-    if len(studio.stems) < 2 or not studio.config.joint:
-        yield partial(Spent, title, seconds)
-        return
+
+    def song(length: float) -> Tensor:
+        return torch.from_numpy(costs.bursts_and_tones(0, max(round(length * rate), 1), rate, np.random.default_rng(0))).mean(0)
 
     def accompany(length: float) -> Stems:
-        song = costs.bursts_and_tones(0, max(round(length * rate), 1), rate, np.random.default_rng(0))
-        return studio.accompany({given: torch.from_numpy(song).mean(0)}, rate=rate, seed=0)
+        return studio.accompany({given: song(length)}, rate=rate, seed=0)
 
-    yield partial(costs.made, title, seconds, accompany, studio.model.device)
+    def extract(length: float) -> Stems:
+        return studio.extract(song(length), label(given), rate=rate, seed=0)
+
+    worded = isinstance(studio.model, Lineup)
+    if len(studio.stems) < 2 or not (studio.config.joint or worded):
+        yield partial(Spent, title, seconds)
+    else:
+        yield partial(costs.made, title, seconds, accompany, studio.model.device)
+    if worded and additive(studio.model):
+        yield partial(costs.made, f"extract {given}", seconds, extract, studio.model.device)
 
 
 def _command(studio: Studio, name: str, *more: str) -> costs.Command:
