@@ -9,7 +9,7 @@
 # folder are beside it as one page: docs/results.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-sw=${STEMWEAVE:-.venv/bin/stemweave}
+sw=${STEMWEAVE:-.venv/bin/stemweave} python=${PYTHON:-.venv/bin/python}
 data="" split="" own=${MODEL:-band} model=${MODEL:-band} work=.work/figures out="" most=1000000 quick=false
 while [ $# -gt 0 ]; do
   case "$1" in

@@ -2,7 +2,6 @@
 # $MODEL, or --model NAME: any model that is told in words, so that each study is also one of another architecture.
 MODEL=${MODEL:-gmsdi-band}
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-python=${PYTHON:-.venv/bin/python}
 name=$(basename "$model")
 
 heldout() { # SONGS SECONDS: sets `from` to songs on which settings may be chosen, never those of the test

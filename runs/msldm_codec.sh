@@ -5,7 +5,7 @@ songs_to_learn_from
 steps=$(or_quick 1250 40) # a quarter of the recipe's
 voices=()
 for stem in bass drums guitar piano; do
-  fit "sourcevae-$stem" sourcevae-band train validation --data.stems "[$stem]" --trainer.max_steps "$steps" \
+  fit "sourcevae-$stem" sourcevae-band train validation "$steps" --data.stems "[$stem]" \
     --trainer.val_check_interval "$steps" --model.cool_down "$((steps / 2))" $(or_quick "" "--model.warm_up 10 --data.valid_crops 4 --average.decay 0.9")
   voices+=("$stem=$work/models/sourcevae-$stem")
 done

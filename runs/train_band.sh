@@ -1,21 +1,98 @@
 #!/usr/bin/env bash
-# From nothing to the embedded model: render, cache, train, evaluate. Each stage can be stopped and started again.
-#   runs/train_band.sh [WORK]            default WORK: .work; needs: make setup, libfluidsynth and the FluidR3 fonts
-set -euo pipefail
-cd "$(dirname "$0")/.."
-work=${1:-.work}
-sw=${STEMWEAVE:-.venv/bin/stemweave}
+# From nothing to the embedded models: songs, training, measurement, cards.
+#   runs/train_band.sh [--model band|gmsdi-band|msldm-band] [options of common.sh]      default: all three, in this order
+# Each stage goes on where it stopped, training also from its weights alone (WORK/models) where its checkpoint is lost. No network is
+# needed, but packages, FluidSynth and the FluidR3 fonts, or --data with songs of your own. On a GPU training begins with the first
+# songs while the others are rendered. What comes out is in WORK/finished; copied into src/stemweave/model/pretrained it is embedded.
+MODEL=all
+source "$(dirname "$0")/common.sh"
+source runs/training.sh
+case "$model" in
+  all) models="band gmsdi-band msldm-band" ;;
+  band|gmsdi-band|msldm-band) models=$model ;;
+  *) echo "train_band.sh: --model is $model, expected band, gmsdi-band or msldm-band" >&2; exit 2 ;;
+esac
+out="$work/finished/results"
+mkdir -p "$out"
+if [ -n "$data" ]; then heard="the songs of $(basename "$data")"; else
+  heard="songs by stemweave's own band ($(or_quick 960 24) songs of $(or_quick 30 15) s, preset train: FluidR3 GM and FluidR3 Mono"
+  heard+=" through FluidSynth, and procedural instruments)"
+fi
 
-"$sw" render --preset train --songs 960 --seconds 30 --seed 1 -o "$work/band"
-"$sw" render --preset valid --songs 24 --seconds 45 --seed 1 -o "$work/band"
-"$sw" preprocess audio "$work/band" --split train -o "$work/cache"
-"$sw" preprocess audio "$work/band" --split validation -o "$work/cache"
+brief() { # STEPS: what a run has besides its recipe that only shows that it runs
+  if $quick; then
+    echo "--trainer.val_check_interval $1 --model.cool_down $(($1 / 2)) --model.warm_up 10 --average.decay 0.9"
+  fi
+}
 
-resume=()
-if [ -f "$work/runs/band/last.ckpt" ]; then resume=(--ckpt_path "$work/runs/band/last.ckpt"); fi
-"$sw" train fit --config recipes/band.yaml \
-  --data.train "$work/cache/train" --data.valid "$work/cache/validation" \
-  --average.folder "$work/models/band" --checkpoint.dirpath "$work/runs/band" "${resume[@]}"
+small() { # the smallest waveform network, for the same
+  if $quick; then echo "--model.config.net.widths [128,128] --model.config.net.blocks [1,1]"; fi
+}
 
-"$sw" render --preset test-a --songs 50 --seconds 60 -o "$work/band"
-"$sw" evaluate separation -n "$work/models/band" --data "$work/band" --split test-a --json "$work/band-test-a.json" --overwrite
+first_songs() { # on a GPU: the first steps of `band` on the first fifth of the songs, while the others are rendered
+  local gpu
+  gpu=$("$python" -c "import torch; print(torch.cuda.is_available())")
+  if [ "$gpu" != True ] || [ -n "$data" ] || [ -d "$work/models/band" ] || $quick; then return; fi
+  cache train 192 30 train
+  cache validation 24 45 validation
+  cache train 960 30 train > "$work/rendering.log" 2>&1 &
+  learn band band train validation --trainer.max_steps 1500 --model.cool_down 0
+  wait $!
+}
+
+finished() { # NAME OPTIONS…: with what it was trained on, in WORK/finished
+  if [ ! -d "$work/finished/$1" ]; then
+    "$python" tools/finish_model.py "$work/models/$1" -o "$work/finished/$1" --trained-on "$heard" "${@:2}" >&2
+  fi
+}
+
+card() { # NAME: written anew from what was measured of it
+  local machine
+  machine=$("$python" -c "import torch; cuda = torch.cuda.is_available(); print(torch.cuda.get_device_name() if cuda else f'{torch.get_num_threads()} CPU threads')")
+  "$python" tools/model_card.py "$work/finished/$1" --results "$out" --hardware "By runs/train_band.sh on $machine." >&2
+}
+
+study() { # SCRIPT NAME: of a model that was trained here
+  local same=(--model "$work/finished/$2" --work "$work" --out "$out" --at-most "$most")
+  if [ -n "$data" ]; then same+=(--data "$data"); fi
+  if [ -n "$split" ]; then same+=(--split "$split"); fi
+  if $quick; then same+=(--quick); fi
+  "runs/$1.sh" "${same[@]}"
+}
+
+band() {
+  first_songs
+  songs_to_learn_from
+  fit band band train validation "$(or_quick 7300 40)" $(brief 40) $(small)
+  finished band --valid "$(echo "$work/cache/validation"/*)" --chosen docs/solvers/chosen.json
+  study separation band
+}
+
+gmsdi-band() {
+  songs_to_learn_from
+  fit gmsdi-band gmsdi-band train validation "$(or_quick 10500 40)" $(brief 40) $(small)
+  finished gmsdi-band
+  study gmsdi_grid gmsdi-band
+  "$python" tools/freeze_ensemble.py "$out/gmsdi-band-grid.json" -n "$work/finished/gmsdi-band" -o "$work/finished/gmsdi-band" >&2
+  study gmsdi_separation gmsdi-band
+}
+
+msldm-band() {
+  local codec="$work/finished/sourcevae-band"
+  songs_to_learn_from
+  fit sourcevae-band sourcevae-band train validation "$(or_quick 5000 40)" $(brief 40)
+  if [ ! -d "$codec" ]; then
+    "$python" tools/finish_codec.py "$work/models/sourcevae-band" --data "$(echo "$work/cache/train"/*)" --songs "$(or_quick 100 4)" \
+      --trained-on "$heard" -o "$codec" >&2
+  fi
+  latents "$codec" latents
+  over msldm-band msldm-band latents "$codec"
+  finished msldm-band
+  study msldm_speed msldm-band
+}
+
+for name in $models; do
+  echo "== $name"
+  "$name"
+  card "$name"
+done

@@ -14,12 +14,46 @@ songs_to_learn_from() { # under $work/cache/train and $work/cache/validation
   cache validation "$(or_quick 24 8)" "$(or_quick 45 12)" validation
 }
 
-fit() { # NAME RECIPE TRAIN VALIDATION OPTIONS…: a model in $work/models/NAME; goes on where it stopped
-  local resume=() run="$work/runs/$1"
+fit() { # NAME RECIPE TRAIN VALIDATION STEPS OPTIONS…: a model in $work/models/NAME, trained for so many steps in all
+  # Goes on where it stopped: from its checkpoint, or from the weights alone where that is lost.
+  local run="$work/runs/$1" place="$work/models/$1" from=()
   if [ -f "$run/trained" ]; then return; fi
-  if [ -f "$run/last.ckpt" ]; then resume=(--ckpt_path "$run/last.ckpt"); fi
-  "$sw" train fit --config "recipes/$2.yaml" --model.config.name "$1" \
-    --data.train "$(echo "$work/cache/$3"/*)" --data.valid "$(echo "$work/cache/$4"/*)" \
-    --average.folder "$work/models/$1" --checkpoint.dirpath "$run" "${@:5}" "${resume[@]}"
+  mkdir -p "$run"
+  if [ -f "$run/last.ckpt" ]; then from=(--ckpt_path "$run/last.ckpt"); elif [ -f "$place/config.json" ]; then
+    "$python" -c "import json, sys; print(json.load(open(sys.argv[1]))['steps_trained'])" "$place/config.json" > "$run/before"
+    from=(--model.start_from "$place")
+  fi
+  local before=""
+  if [ -f "$run/before" ]; then before=$(cat "$run/before"); fi
+  local left=$(($5 - ${before:-0}))
+  if [ "$left" -gt 0 ]; then
+    learn "$1" "$2" "$3" "$4" --trainer.max_steps "$left" "${@:6}" "${from[@]}"
+  fi
   touch "$run/trained"
+}
+
+learn() { # NAME RECIPE TRAIN VALIDATION OPTIONS…: one run of training
+  local at=--data songs=()
+  if [[ "$2" == gmsdi-* ]]; then
+    at+=.init_args.mixtures.init_args
+    if [ -z "$data" ]; then songs=("$at.train_songs" "$work/songs/$3/train" "$at.valid_songs" "$work/songs/$4/validation"); fi
+  fi
+  "$sw" train fit --config "recipes/$2.yaml" --model.config.name "$1" \
+    "$at.train" "$(echo "$work/cache/$3"/*)" "$at.valid" "$(echo "$work/cache/$4"/*)" "${songs[@]}" \
+    --average.folder "$work/models/$1" --checkpoint.dirpath "$work/runs/$1" "${@:5}"
+}
+
+latents() { # CODEC NAME OPTIONS…: of both splits, under $work/cache/NAME-train and $work/cache/NAME-validation
+  for split in train validation; do
+    "$sw" preprocess latents "$(echo "$work/cache/$split"/*)" -n "$1" -o "$work/cache/$2-$split/$split" "${@:3}" >&2
+  done
+}
+
+over() { # NAME RECIPE LATENTS CODEC: a diffusion model over the latents of a codec
+  local how=(--data.codec "$4" --model.codec "$4")
+  if $quick; then
+    how+=(--trainer.val_check_interval 40 --model.cool_down 20 --model.warm_up 10 --data.valid_crops 4)
+    how+=(--data.batch_size 4 --average.decay 0.9 --model.config.net.width 64 --model.config.net.depth 2)
+  fi
+  fit "$1" "$2" "$3-train" "$3-validation" "$(or_quick 6000 40)" "${how[@]}"
 }

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,71 @@ def test_no_study_takes_more_than_it_may(run, tmp_path, script):
         if option in ("--songs", "--takes", "--pairs")
     ]
     assert max(counts) == 5
+
+
+def trained(commands):
+    """The names of what was trained, in order."""
+    return [command[command.index("--model.config.name") + 1] for command in commands if command[:2] == ["train", "fit"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ([], ["band", "gmsdi-band", "sourcevae-band", "msldm-band"]),
+        (["--quick"], ["band", "gmsdi-band", "sourcevae-band", "msldm-band"]),
+        (["--model", "band", "--data", "mine"], ["band"]),
+        (["--model", "msldm-band"], ["sourcevae-band", "msldm-band"]),
+    ],
+)
+def test_one_command_trains_the_embedded_models(run, tmp_path, options, names):
+    done, commands = run("train_band.sh", *options, "--work", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    understood(commands)
+    assert trained(commands) == names
+    assert all(tmp_path / "finished/results" in Path(c[c.index("--json") + 1]).parents for c in commands if "--json" in c)
+    assert ("render" in {command[0] for command in commands}) != ("mine" in options)
+    again, more = run("train_band.sh", *options, "--work", str(tmp_path))
+    assert again.returncode == 0
+    assert trained(more[len(commands) :]) == []
+
+
+def test_only_models_of_ours_are_trained_by_it(run):
+    done, commands = run("train_band.sh", "--model", "mine")
+    assert (done.returncode, commands) == (2, [])
+    assert "--model is mine, expected band, gmsdi-band or msldm-band" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("there", "steps", "wanted"),
+    [
+        ({}, "100", ["--trainer.max_steps", "100"]),
+        ({"models/x/config.json": '{"steps_trained": 30}'}, "100", ["--model.start_from", "{work}/models/x"]),
+        ({"models/x/config.json": '{"steps_trained": 30}'}, "100", ["--trainer.max_steps", "70"]),
+        ({"models/x/config.json": '{"steps_trained": 30}'}, "30", None),
+        ({"runs/x/last.ckpt": "", "runs/x/before": "30"}, "100", ["--ckpt_path", "{work}/runs/x/last.ckpt"]),
+        ({"runs/x/last.ckpt": "", "runs/x/before": "30"}, "100", ["--trainer.max_steps", "70"]),
+        ({"runs/x/trained": ""}, "100", None),
+    ],
+)
+def test_training_goes_on_from_a_checkpoint_or_from_weights_alone(tmp_path, there, steps, wanted):
+    for name, text in there.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    log, recorder = tmp_path / "log", tmp_path / "stemweave"
+    recorder.write_text(RECORDER.format(log=log))
+    recorder.chmod(0o755)
+    sources = f"source {RUNS}/common.sh --work {tmp_path} --out {tmp_path}/out; source runs/training.sh"
+    script = f"{sources}; fit x band train validation {steps}"
+    env = {"PATH": "/usr/bin:/bin", "STEMWEAVE": str(recorder), "PYTHON": sys.executable}
+    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    commands = [line.split("\x1f")[:-1] for line in log.read_text().splitlines()]
+    fits = [command for command in commands if command[:2] == ["train", "fit"]]
+    assert (tmp_path / "runs/x/trained").exists()
+    assert len(fits) == (wanted is not None)
+    for command in fits:
+        place = command.index(wanted[0])
+        assert command[place + 1] == wanted[1].format(work=tmp_path)
 
 
 def test_what_is_there_is_not_measured_again(run, tmp_path):

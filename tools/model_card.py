@@ -122,9 +122,10 @@ def main() -> None:
     """Write one model's card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the reports are (default: docs/results)")
     parser.add_argument("--hardware", default="", help="what it was trained on, and how long, as one sentence")
     asked = parser.parse_args()
-    (asked.folder / CARD).write_text(card(asked.folder, asked.hardware))
+    (asked.folder / CARD).write_text(card(asked.folder, asked.hardware, asked.results))
 
 
 if __name__ == "__main__":

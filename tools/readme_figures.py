@@ -24,6 +24,10 @@ TOLD = {
 }
 """The rules that runs/gmsdi_separation.sh compares, by the names of its reports."""
 
+COUPLINGS = ("consistent-power", "consistent", "coherent", "coherent-root", "coherent-proportional", "coherent-sources",
+             "coherent-gradients", "imitating")  # fmt: skip
+"""The couplings that runs/gmsdi_generation.sh compares."""
+
 Report = dict[str, Any]
 
 
@@ -106,13 +110,46 @@ def told() -> Iterator[str]:
         yield "Not measured yet."
         return
     first = next(iter(found.values()))
-    yield f"| active-only SI-SDRi, dB, masked | {' | '.join(first['stems'])} | mean |"
+    yield f"| active-only SI-SDRi, dB | {' | '.join(first['stems'])} | mean |"
     yield "|---|" + "---|" * (len(first["stems"]) + 1)
     for name, made in found.items():
-        yield f"| {TOLD[name]} | {' | '.join(map(cell, made['rows']['masked']['metrics']['si_sdri'].values()))} |"
+        for row in ("masked", "direct"):
+            yield f"| {TOLD[name]}, {row} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
     yield ""
     splits = ", ".join(first["data"]["splits"])
     yield f"{splits}: {first['songs']} songs, {first['seconds'] / 60:.0f} minutes; 95 % intervals by song."
+
+
+def absent() -> Iterator[str]:
+    """How loud the answer is where a prompt's sound was taken out of the song."""
+    found = report("gmsdi-band-absent")
+    if found is None:
+        yield "Not measured yet."
+        return
+    ghosts = table(found, "Ghosts in songs without the instrument")
+    yield "| dB relative to the song | " + " | ".join(row["name"] for row in ghosts["rows"]) + " |"
+    yield "|---|" + "---|" * len(ghosts["rows"])
+    for place, name in enumerate(ghosts["columns"][:2]):
+        yield f"| {name} | " + " | ".join(f"{row['cells'][place]['value']:.1f}" for row in ghosts["rows"]) + " |"
+
+
+def together() -> Iterator[str]:
+    """Are stems made together, by each coupling, more coherent than drawn one by one from the same prompts and seeds?"""
+    found = {name: made for name in COUPLINGS if (made := report(f"gmsdi-band-total-{name}"))}
+    if not found:
+        yield "Not measured yet."
+        return
+    rows = [(name, row) for name, made in found.items() for row in table(made, "More coherent than beside")["rows"]]
+    yield "| coupling | correlation between stems | more coherent than drawn one by one | sign test, p |"
+    yield "|---|---|---|---|"
+    for name, row in rows:
+        yield f"| `{name}` | {row['name']} | {row['cells'][3]['value']} | {row['cells'][4]['value']} |"
+
+
+def table(found: Report, title: str) -> Report:
+    """One of a report's tables."""
+    named: Report = next(one for one in found["tables"] if one["title"] == title)
+    return named
 
 
 def speed() -> Iterator[str]:
@@ -139,6 +176,8 @@ def readme_block() -> str:
         "**Separation** by `band`, `runs/separation.sh`:", "", *separations(), "",
         "**The same network through the paper's rules**, `runs/likelihoods.sh`:", "", *rules(), "",
         "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:", "", *told(), "",
+        "**Asked for a sound that was taken out of the song**, the same, masked:", "", *absent(), "",
+        "**Stems that `gmsdi-band` makes together**, `runs/gmsdi_generation.sh`:", "", *together(), "",
         "**Accompaniment by `band` hears its context**, `runs/accompaniment.sh`:", "", *contexts(), "",
         "**Speed and memory** of `band`, `runs/speed.sh`:", "", *speed(),
     ]  # fmt: skip

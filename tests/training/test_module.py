@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from stemweave.diffusion.loss import LogNormal, LogUniform, denoising_loss
+from stemweave.model import checkpoint
 from stemweave.model.checkpoint import load
 from stemweave.model.config import ModelConfig
 from stemweave.model.model import Model
@@ -130,6 +131,29 @@ class Tones(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return 0.07 * torch.sin(pitch[:, None] * torch.arange(2048) + phase[:, None]).unsqueeze(1), torch.ones(
             4, dtype=torch.bool
         )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_export_counts_the_steps_before_this_run_too(tiny_model: Model, tmp_path: Path) -> None:
+    """Those of the weights it started from, also where it goes on from a checkpoint of such a run."""
+    checkpoint.save(tiny_model, tmp_path / "before", steps_trained=40)
+
+    def train(steps: int, start_from: Path | None = None, ckpt_path: Path | None = None) -> L.Trainer:
+        trainer = L.Trainer(
+            max_steps=steps, val_check_interval=1, check_val_every_n_epoch=None, accelerator="cpu", num_sanity_val_steps=0,
+            callbacks=[ExportAverage(tmp_path / "model")], enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, logger=False, limit_val_batches=1,
+        )  # fmt: skip
+        data = DataLoader(torch.utils.data.Subset(Tones(), range(16)), 4)
+        trainer.fit(
+            make_training(tiny_model.config, start_from=start_from), data, data, ckpt_path=ckpt_path, weights_only=False
+        )
+        return trainer
+
+    train(2, start_from=tmp_path / "before").save_checkpoint(tmp_path / "two.ckpt")
+    assert load(tmp_path / "model").config.steps_trained == 42
+    train(3, ckpt_path=tmp_path / "two.ckpt")
+    assert load(tmp_path / "model").config.steps_trained == 43
 
 
 @pytest.mark.slow

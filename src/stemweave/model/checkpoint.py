@@ -105,6 +105,12 @@ def read_any(folder: Path) -> ModelConfig | CodecConfig:
     return build(CodecConfig, data, CONFIG) if alone else build(ModelConfig, data, CONFIG)
 
 
+def started(model: Model | Codec, folder: Path) -> int:
+    """Fill a model or codec with the weights in `folder`, as `load_weights` does; for how many steps these were trained."""
+    load_weights(model, folder)
+    return read_any(folder).steps_trained
+
+
 def load_weights(model: nn.Module, folder: Path) -> None:
     """Fill a model or codec with the weights in `folder`; names and shapes must be exactly its own."""
     path = Path(folder) / WEIGHTS

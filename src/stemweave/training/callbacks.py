@@ -19,6 +19,8 @@ from stemweave.training.text_module import TextTraining
 class ExportAverage(WeightAveraging):
     """Keeps an exponential average of the weights and writes it in our own format after every validation.
 
+    The export says for how many steps its weights were trained in all, also those before this run (`start_from`).
+
     Args:
         folder: the folder of the model, or of the codec, to write; its own earlier export is replaced.
         decay: of the average, per step.
@@ -26,13 +28,26 @@ class ExportAverage(WeightAveraging):
 
     def __init__(self, folder: Path, decay: float = 0.999) -> None:
         super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))  # by differences: what stays the same stays exactly so
-        self.folder = Path(folder)
+        self.folder, self.before = Path(folder), 0
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """How long the weights that training starts from were trained; a checkpoint that it goes on from knows better."""
+        self.before = getattr(pl_module, "begun", 0)
+        super().setup(trainer, pl_module, stage)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on must know."""
+        return {**super().state_dict(), "before": self.before}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Of the run that stopped."""
+        self.before = state_dict["before"]
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """The average is still in place here; the parent takes it out again."""
         writes = trainer.is_global_zero and not trainer.sanity_checking
         if writes and isinstance(pl_module, StemTraining | TextTraining | CodecTraining):
-            save(pl_module.model, self.folder, steps_trained=trainer.global_step, overwrite=True)
+            save(pl_module.model, self.folder, steps_trained=self.before + trainer.global_step, overwrite=True)
         super().on_validation_epoch_end(trainer, pl_module)
 
 

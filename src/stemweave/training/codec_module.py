@@ -11,7 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from stemweave.audio.mels import FLOOR, MelDistance
 from stemweave.errors import ModelError
-from stemweave.model.checkpoint import load_weights
+from stemweave.model.checkpoint import started
 from stemweave.model.codec import Codec, CodecConfig
 from stemweave.nets.discriminators import DiscriminatorConfig, Discriminators
 from stemweave.nets.start import initialise
@@ -100,8 +100,7 @@ class CodecTraining(L.LightningModule):
         self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas, fade)
         if self.codec.net.lapped:  # the published network starts from torch's own random weights
             initialise(self.codec.net)
-        if start_from is not None:
-            load_weights(self.codec, start_from)
+        self.begun = 0 if start_from is None else started(self.codec, start_from)
         self.codec.net.encoder.requires_grad_(not decoder_alone)
         if weight_norm:
             normed(self.codec)

@@ -11,7 +11,7 @@ from torch import Tensor
 from stemweave.diffusion.loss import LogNormal, LogUniform, Uniform, denoising_loss
 from stemweave.diffusion.precondition import Precondition
 from stemweave.errors import ModelError
-from stemweave.model.checkpoint import load_codec, load_weights
+from stemweave.model.checkpoint import load_codec, started
 from stemweave.model.codec import Codec
 from stemweave.model.config import ModelConfig
 from stemweave.model.model import Model
@@ -67,8 +67,7 @@ class StemTraining(L.LightningModule):
         self.shares, self.noise, self.noise_mixed, self.plain = shares, noise, noise_mixed, plain
         self.valid_sigmas = valid_sigmas
         self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas)
-        if start_from is not None:
-            load_weights(self.model, start_from)
+        self.begun = 0 if start_from is None else started(self.model, start_from)
         self.model.codec = (held or self.model.codec).requires_grad_(False)
 
     def on_fit_start(self) -> None:

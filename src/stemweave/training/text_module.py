@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stemweave.diffusion.loss import LogNormal, denoising_loss
 from stemweave.errors import ModelError
-from stemweave.model.checkpoint import load_weights
+from stemweave.model.checkpoint import started
 from stemweave.model.config import ModelConfig
 from stemweave.model.texted import TextModel
 from stemweave.nets.prompts import Prepared, Prompt, joined
@@ -84,8 +84,7 @@ class TextTraining(L.LightningModule):
         self.dropout, self.noise, self.spectrum, self.presence, self.spectra = dropout, noise, spectrum, presence, spectra
         self.rates, self.starts = Rates(rate_peak, warm_up, cool_down, decay, betas), start_from is None
         self.texts = None if texts is None else kept_texts(self.model, texts)
-        if start_from is not None:
-            load_weights(self.model, start_from)
+        self.begun = 0 if start_from is None else started(self.model, start_from)
 
     def on_train_start(self) -> None:
         """Measure usual spectra, where asked for, unless training goes on: only here is the step of a checkpoint known."""
