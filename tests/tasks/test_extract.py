@@ -103,7 +103,7 @@ def test_sounds_are_known_in_any_spelling(text_model: TextModel, prompt: str, re
 def test_what_is_said_goes_before_what_is_usual(text_model: TextModel) -> None:
     told = duet(text_model, "bass", "piano", "jazz drums")
     assert (told.prompts, told.references) == (("bass", "jazz drums"), ("piano", None))
-    assert duet(text_model, "electric bass guitar").prompts[1] == "Drums, Guitar, Piano"
+    assert duet(text_model, "slap bass guitar").prompts[1] == "Drums, Guitar, Piano"
     assert duet(text_model, "bass, drums, guitar, piano", rest="jazz").prompts[1] == "jazz"
 
 

@@ -89,14 +89,14 @@ def check_additive(model: Model) -> None:
 
     Raises UsageError for a single stem, which is the whole mixture.
     """
-    if len(model.config.stems) == 1:
-        raise UsageError(f"the one stem {model.config.stems[0]} would be all of the song: name the others too, or use extract")
     if not additive(model):
         raise ModelError(
             f"{model.config.name} works on latents in which stems do not sum to the song, so it cannot take one apart; "
             "use a model over waveforms, or one whose codec is linear, or in Python the Gaussian likelihood that is guided "
             "through the decoder (stemweave.diffusion.decoded.DecodedLikelihood)"
         )
+    if len(model.config.stems) == 1:
+        raise UsageError(f"the one stem {model.config.stems[0]} would be all of the song: name the others too, or use extract")
 
 
 def separate_segment(
