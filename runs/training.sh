@@ -53,7 +53,7 @@ over() { # NAME RECIPE LATENTS CODEC: a diffusion model over the latents of a co
   local how=(--data.codec "$4" --model.codec "$4")
   if $quick; then
     how+=(--trainer.val_check_interval 40 --model.cool_down 20 --model.warm_up 10 --data.valid_crops 4)
-    how+=(--data.batch_size 4 --average.decay 0.9 --model.config.net.width 64 --model.config.net.depth 2)
+    how+=(--data.batch_size 4 --average.decay 0.9)
   fi
   fit "$1" "$2" "$3-train" "$3-validation" "$(or_quick 6000 40)" "${how[@]}"
 }
