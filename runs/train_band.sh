@@ -25,7 +25,7 @@ brief() { # STEPS: what a run has besides its recipe that only shows that it run
   fi
 }
 
-small() { # the smallest waveform network, for the same
+small() { # a small network for `band`, for the same
   if $quick; then echo "--model.config.net.widths [128,128] --model.config.net.blocks [1,1]"; fi
 }
 
@@ -70,7 +70,7 @@ band() {
 
 gmsdi-band() {
   songs_to_learn_from
-  fit gmsdi-band gmsdi-band train validation "$(or_quick 10500 40)" $(brief 40) $(small)
+  fit gmsdi-band gmsdi-band train validation "$(or_quick 10500 40)" $(brief 40)
   finished gmsdi-band
   study gmsdi_grid gmsdi-band
   "$python" tools/freeze_ensemble.py "$out/gmsdi-band-grid.json" -n "$work/finished/gmsdi-band" -o "$work/finished/gmsdi-band" >&2
