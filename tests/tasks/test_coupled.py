@@ -1,5 +1,6 @@
 """How stems made together, or beside given ones, hear each other; the laws of the couplings are tested with their rules."""
 
+import copy
 import dataclasses
 import itertools
 import math
@@ -123,10 +124,11 @@ def test_what_is_missing_goes_where_there_is_power(row: torch.Tensor | None) -> 
         torch.testing.assert_close((gains[stem] * out[0, stem, 0])[inner], tone[inner], atol=0.02, rtol=0)
 
 
-def test_latents_have_no_spectra_to_share_by(text_model: TextModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_model, "codec", torch.nn.Identity())
+def test_latents_have_no_spectra_to_share_by(text_model: TextModel) -> None:
+    latent = copy.deepcopy(text_model)
+    latent.codec = torch.nn.Identity()
     with pytest.raises(ModelError, match="works on latents, which have no spectra to share by: use consistent"):
-        UNDER["consistent-power"](text_model, (1, 4, 1, 256))
+        UNDER["consistent-power"](latent, (1, 4, 1, 256))
 
 
 def test_settings_name_couplings() -> None:
