@@ -32,7 +32,7 @@ done
 asked=(--seconds 6 --given drums --given bass,drums --given bass,drums,guitar $(or_quick "" "--steps 4"))
 songs test-a "$(or_quick 20 12)" 12
 same=("${from[@]}" "${asked[@]}")
-for method in $(or_quick "consistent-power consistent coherent coherent-root coherent-proportional coherent-sources coherent-gradients" "coherent consistent-power"); do
+for method in $(or_quick "${couplings% imitating}" "coherent consistent-power"); do
   made="$work/$name-partial-$method"
   figure "$name-partial-$method" accompaniment -n "$model" "${same[@]}" --method "$method" --made "$made"
 done

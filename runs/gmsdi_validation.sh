@@ -8,7 +8,9 @@ if [ -n "$split" ]; then same+=(--split "$split"); fi
 if $quick; then same+=(--quick); fi
 for study in grid separation generation sources; do "runs/gmsdi_$study.sh" "${same[@]}"; done
 if [ "$name" = gmsdi-band ]; then exit; fi
-ours=$([ -n "$data" ] && echo "$work/results/gmsdi-band-$(basename "$data")" || echo docs/results)$($quick && echo /quick)
+ours=docs/results
+if [ -n "$data" ]; then ours="$work/results/gmsdi-band-$(basename "$data")"; fi
+if $quick; then ours="$ours/quick"; fi
 if [ -f "$out/gmsdi-band-dirac.json" ]; then ours=$out; fi
 for rule in dirac extractor ensemble; do
   if [ ! -f "$ours/gmsdi-band-$rule.json" ]; then echo "nothing to compare with: runs/gmsdi_separation.sh measures gmsdi-band" >&2; exit; fi

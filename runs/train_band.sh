@@ -36,7 +36,7 @@ first_songs() { # on a GPU: the first steps of `band` on the first fifth of the 
   cache train 192 30 train
   cache validation 24 45 validation
   cache train 960 30 train > "$work/rendering.log" 2>&1 &
-  learn band band train validation --trainer.max_steps 1500 --model.cool_down 0
+  learn band band train validation --trainer.max_steps 2000 --model.cool_down 0  # checkpoints come every 1000
   wait $!
 }
 

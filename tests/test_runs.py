@@ -210,8 +210,9 @@ def test_what_is_not_understood_is_refused(run, script, options):
     assert not commands
 
 
-def test_the_studies_of_a_model_of_text_are_those_of_another_one_by_one_argument(run, tmp_path):
-    options = ("-n", "hub/other", "--quick", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
+@pytest.mark.parametrize("size", [[], ["--quick"]], ids=["full", "quick"])
+def test_the_studies_of_a_model_of_text_are_those_of_another_one_by_one_argument(run, tmp_path, size):
+    options = ("-n", "hub/other", *size, "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "gmsdi-band-dirac.json").write_text("{}")
     done, commands = run("gmsdi_validation.sh", *options)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from stemweave.tasks.coupled import COUPLINGS
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 BEGIN, END = "<!-- figures: written by tools/readme_figures.py -->", "<!-- end of figures -->"
@@ -23,10 +25,6 @@ TOLD = {
     "beside-band-dirac": "`band`, Dirac",
 }
 """The rules that runs/gmsdi_separation.sh compares, by the names of its reports."""
-
-COUPLINGS = ("consistent-power", "consistent", "coherent", "coherent-root", "coherent-proportional", "coherent-sources",
-             "coherent-gradients", "imitating")  # fmt: skip
-"""The couplings that runs/gmsdi_generation.sh compares."""
 
 Report = dict[str, Any]
 

@@ -21,7 +21,7 @@ from stemweave.tasks.accompany import accompany
 from stemweave.tasks.coupled import COUPLINGS
 from stemweave.tasks.generate import generate
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.separate import check_additive
+from stemweave.tasks.separate import check_separable
 
 pytestmark = pytest.mark.filterwarnings("default")
 SHORT = Sampler.of(Sampling(3, 100.0, 0.3))
@@ -231,7 +231,7 @@ def test_a_given_stem_is_heard_beside_new_ones(stable_audio):
 
 def test_exact_likelihoods_are_refused_and_the_decoder_offered(pipe):
     with pytest.raises(ModelError, match=r"stems do not sum .* the Gaussian likelihood that is guided through the decoder"):
-        check_additive(adapted(pipe))
+        check_separable(adapted(pipe))
 
 
 BEGUN = {

@@ -63,7 +63,7 @@ def separate(
     Memory depends on the segment, not on the song. The residual, where asked for, is the last source. Cancel by stopping to
     consume, or by an exception from `progress`. Raises ModelError for a model over latents that do not add up as sounds do.
     """
-    check_additive(model)
+    check_separable(model)
     model = separating(model)
     sampler = how.sampler or Sampler.of(own_sampling(model.config.settings, how.likelihood))
     gain = loudness_gain(model, song)
@@ -84,7 +84,7 @@ def additive(model: Model) -> bool:
     return model.codec.linear
 
 
-def check_additive(model: Model) -> None:
+def check_separable(model: Model) -> None:
     """Raises ModelError where a likelihood cannot tell the model the mixture, which is no sum in its latents.
 
     Raises UsageError for a single stem, which is the whole mixture.

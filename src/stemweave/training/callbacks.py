@@ -41,6 +41,7 @@ class ExportAverage(WeightAveraging):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Of the run that stopped."""
+        super().load_state_dict(state_dict)
         self.before = state_dict["before"]
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

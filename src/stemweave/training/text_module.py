@@ -82,13 +82,13 @@ class TextTraining(L.LightningModule):
         super().__init__()
         self.model = TextModel(config)
         self.dropout, self.noise, self.spectrum, self.presence, self.spectra = dropout, noise, spectrum, presence, spectra
-        self.rates, self.starts = Rates(rate_peak, warm_up, cool_down, decay, betas), start_from is None
+        self.rates, self.fresh = Rates(rate_peak, warm_up, cool_down, decay, betas), start_from is None
         self.texts = None if texts is None else kept_texts(self.model, texts)
         self.begun = 0 if start_from is None else started(self.model, start_from)
 
     def on_train_start(self) -> None:
         """Measure usual spectra, where asked for, unless training goes on: only here is the step of a checkpoint known."""
-        if self.spectra and self.starts and self.trainer.global_step == 0:
+        if self.spectra and self.fresh and self.trainer.global_step == 0:
             batches = islice(self.trainer.datamodule.train_dataloader(), self.spectra)  # type: ignore[attr-defined]
             start_from_spectra(self.model, batches)
 
