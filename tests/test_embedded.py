@@ -11,6 +11,7 @@ import torch
 import stemweave as sw
 from stemweave.evaluation.measures.separation import active_scores
 from stemweave.model.checkpoint import WEIGHTS, build_model, embedded, load_weights, read_config
+from stemweave.tasks.likelihoods import LIKELIHOODS, own_likelihood
 from stemweave.tasks.presets import gmsdi
 from stemweave.tasks.sampler import Sampler
 
@@ -75,6 +76,16 @@ def test_it_plays_along_to_the_example_song(name: str) -> None:
     made = sw.load(name, device="cpu").accompany({"drums": drums}, rate=truth.rate, seed=7)
     assert torch.equal(made["drums"], drums)
     assert any(present for stem, present in made.presence.items() if stem != "drums")
+
+
+@pytest.mark.parametrize("likelihood", sorted(set(LIKELIHOODS) - {"learned"}))
+def test_every_likelihood_walks_as_the_model_has_it(likelihood: str) -> None:
+    truth = sw.Stems.read(SONG)
+    studio = sw.load("gmsdi-band", device="cpu")
+    rule = own_likelihood(dataclasses.replace(studio.config.settings, likelihood=likelihood))
+    made = studio.separate(truth.mixture[:, : 2 * truth.rate], rate=truth.rate, likelihood=rule, seed=0)
+    assert (made.audio.square().mean((1, 2)) > 0).all()
+    torch.testing.assert_close(made.mixture, truth.mixture[:, : 2 * truth.rate], atol=1e-4, rtol=0)
 
 
 def test_the_papers_separator_finds_every_stem() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import stemweave as sw
 from stemweave.diffusion import Euler, Guidance, Heun, Problem, final, karras, log_linear, walk
-from stemweave.diffusion.problem import At
+from stemweave.diffusion.problem import At, everything
 from stemweave.diffusion.solve import Step
 from stemweave.errors import ModelError, UsageError
 from stemweave.model.config import Prompting, Settings
@@ -21,7 +21,7 @@ from stemweave.tasks.extract import duet
 from stemweave.tasks.likelihoods import Dirac, own_likelihood, own_sampling
 from stemweave.tasks.prompting import separating
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.starts import by_power
+from stemweave.tasks.starts import begun, by_power
 from stemweave.tasks.studio import Studio
 
 STEMS = ("bass", "drums", "guitar", "piano")
@@ -178,10 +178,21 @@ def test_stems_and_anchors_that_are_not_there(table: Lineup) -> None:
         Ensemble(("bass",), "flute")(table, MIXTURE)
 
 
-def test_a_start_that_is_not_theirs_is_refused(text_studio: Studio) -> None:
-    sampler = Sampler.of(dataclasses.replace(text_studio.config.settings.extractor, start="equal"))
+@pytest.mark.parametrize("rule", [Extractor(), Ensemble(("guitar", "bass"), "drums")], ids=["extractor", "ensemble"])
+def test_they_begin_where_settings_say(table: Lineup, rule: Extractor) -> None:
+    """Pairs at a stem and what it leaves of the mixture; answered as they were begun."""
+    parts = torch.arange(40, dtype=torch.float64).view(2, 4, 1, 5)
+    started = begun(rule(separating(table), MIXTURE), parts)
+    state = started.start(torch.zeros(started.shape), torch.tensor(1.0))
+    torch.testing.assert_close(started.answer(state), parts, rtol=0, atol=0)
+    for first in range(0 if isinstance(rule, Extractor) else 4, state.shape[1], 2):
+        torch.testing.assert_close(state[:, first : first + 2].sum(1), MIXTURE, rtol=0, atol=1e-12)
+
+
+def test_a_start_of_another_state_is_refused(table: Lineup) -> None:
+    problem = dataclasses.replace(Extractor()(table, MIXTURE), enter=everything)
     with pytest.raises(ModelError, match="a start of 4 stems, but this likelihood walks with 8 signals"):
-        text_studio.separate(torch.zeros(1, 100), rate=22050, likelihood=Extractor(), sampler=sampler)
+        begun(problem, torch.zeros(2, 4, 1, 5))
 
 
 def test_guidance_of_extraction_and_separation_are_their_own(table: Lineup) -> None:

@@ -67,7 +67,8 @@ class Problem:
 
     `shape`: (batch, stems, channels, samples). `start`: a denoiser that sees silence at the first noise level; the walk begins
     at its answer plus noise (hand it the problem's own denoiser for the shifted start a posterior mean wants). `answer`: the
-    stems asked for, in order, from a state that may hold other signals beside them.
+    stems asked for, in order, from a state that may hold other signals beside them. `enter`: a state in which they are these,
+    for a start at known ones.
     """
 
     denoiser: Denoiser
@@ -76,6 +77,7 @@ class Problem:
     relax: Relax = uncoupled
     start: Denoiser = at_zero
     answer: Callable[[Tensor], Tensor] = everything
+    enter: Callable[[Tensor], Tensor] = everything
     __repr__ = describe
 
     def __post_init__(self) -> None:

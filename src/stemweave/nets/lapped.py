@@ -43,16 +43,16 @@ class Lapped(nn.Module):
 
     def cosines(self, x: Tensor) -> Tensor:
         """MDCT. Shape: (..., samples) → (..., samples / hop + 1, hop); samples must be a multiple of `hop`."""
-        return self.fold(x, -1) @ self.cosine
+        return exactly(self.fold(x, -1), self.cosine)
 
     def sines(self, x: Tensor) -> Tensor:
         """MDST, same shape."""
-        return self.fold(x, 1) @ self.sine
+        return exactly(self.fold(x, 1), self.sine)
 
     def inverse(self, cosines: Tensor, sines: Tensor | None = None) -> Tensor:
         """The adjoint. Cosines alone return the signal; a signal's cosines and sines together return it twice."""
-        signal = self.unfold(cosines @ self.cosine, -1)
-        return signal if sines is None else signal + self.unfold(sines @ self.sine, 1)
+        signal = self.unfold(exactly(cosines, self.cosine), -1)
+        return signal if sines is None else signal + self.unfold(exactly(sines, self.sine), 1)
 
     def fold(self, x: Tensor, parity: int) -> Tensor:
         """Frames folded about their quarter points, oddly (parity -1) or evenly (1).
@@ -72,6 +72,12 @@ class Lapped(nn.Module):
         rising = torch.cat((starting, parity * starting.flip(-1)), -1)
         falling = torch.cat((parity * ending.flip(-1), -ending), -1)
         return (rising * self.rise + falling * self.fall).flatten(-2)
+
+
+def exactly(x: Tensor, matrix: Tensor) -> Tensor:
+    """Their product in float32, also where training multiplies in less: a sound's coefficients are not to be rounded."""
+    with torch.autocast(x.device.type, enabled=False):
+        return x.to(matrix.dtype) @ matrix
 
 
 def powers(cosines: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ class StemUNet(nn.Module):
 
     def split(self, answer: Tensor, groups: int) -> Tensor:
         """Shape: (batch, frames, groups * channels * n) → (batch, groups, channels, frames, n)."""
-        return answer.float().unflatten(-1, (groups, self.config.channels, -1)).permute(0, 2, 3, 1, 4)
+        return answer.float().unflatten(-1, (groups, self.config.channels, -1)).permute(0, 2, 3, 1, 4).contiguous()
 
     def gains(self, hidden: Tensor, power: Tensor, sigma: Tensor) -> Tensor:
         """What F must add so that D keeps a share w of each noised coefficient: (w − c_skip)/(c_out·c_in).

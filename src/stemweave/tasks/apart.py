@@ -35,15 +35,12 @@ class Extractor:
         told = texted(model, "the extractor")
         pairs = tuple(range(len(told.config.stems)))
         rules = SideBySide(whole(told, pairwise(told, pairs)), (pair(mixture),) * len(pairs))
-        known = best_known(told, mixture)
-        start = torch.cat([halves(known, mixture, place) for place in pairs], 1)
-        return Problem(
-            rules,
-            shape_of(start),
-            project=rules.project,
-            start=At(start),
-            answer=Chosen(tuple(2 * place for place in pairs)),
-        )
+
+        def enter(parts: Tensor, /) -> Tensor:
+            return torch.cat([halves(parts, mixture, place) for place in pairs], 1)
+
+        start, answer = enter(best_known(told, mixture)), Chosen(tuple(2 * place for place in pairs))
+        return Problem(rules, shape_of(start), project=rules.project, start=At(start), answer=answer, enter=enter)
 
 
 @dataclass(frozen=True)
@@ -68,10 +65,13 @@ class Ensemble:
         separator = Part(count, partial(DiracTangent, anchor=anchor), DiracAnchor(mixture, anchor))
         prior = Beside((told.prior(), pairwise(told, pairs)), (count, 2 * len(pairs)))
         rules = SideBySide(whole(told, prior), (separator, *(pair(mixture),) * len(pairs)))
-        known = best_known(told, mixture)
-        start = torch.cat([known, *(halves(known, mixture, place) for place in pairs)], 1)
+
+        def enter(parts: Tensor, /) -> Tensor:
+            return torch.cat([parts, *(halves(parts, mixture, place) for place in pairs)], 1)
+
+        start = enter(best_known(told, mixture))
         answer = Chosen(tuple(count + 2 * pairs.index(n) if n in pairs else n for n in range(count)))
-        return Problem(rules, shape_of(start), project=rules.project, start=At(start), answer=answer)
+        return Problem(rules, shape_of(start), project=rules.project, start=At(start), answer=answer, enter=enter)
 
 
 @dataclass(frozen=True)

@@ -49,13 +49,14 @@ STARTS: Mapping[str, Start] = {"silence": silence, "equal": equal, "power": by_p
 
 
 def begun(problem: Problem, parts: Tensor) -> Problem:
-    """The problem begun at these parts of the mixture, (batch, stems, channels, samples).
+    """The problem begun at these parts of the mixture, (batch, stems, channels, samples), as its state has them.
 
-    Raises ModelError for a problem whose state is not the model's stems: it begins by itself.
+    Raises ModelError for a problem whose state they do not make: it begins by itself.
     """
-    if parts.shape[1] != problem.shape[1]:
+    entered = problem.enter(parts)
+    if entered.shape[1] != problem.shape[1]:
         raise ModelError(
-            f"the model asks for a start of {parts.shape[1]} stems, but this likelihood walks with {problem.shape[1]} signals "
+            f"the model asks for a start of {entered.shape[1]} stems, but this likelihood walks with {problem.shape[1]} signals "
             "and begins by itself; leave the start out"
         )
-    return replace(problem, start=At(parts))
+    return replace(problem, start=At(entered))

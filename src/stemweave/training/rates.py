@@ -28,7 +28,7 @@ class Rates:
         matrices = [p for p in model.parameters() if p.ndim > 1]
         others = [p for p in model.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": self.decay}, {"params": others, "weight_decay": 0.0}]
-        optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=self.betas, fused=True)
+        optimiser = torch.optim.AdamW(groups, lr=self.rate_peak, betas=self.betas)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(self.factor, total=total))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
