@@ -56,3 +56,14 @@ def test_magnitudes_follow_a_steady_tone_whatever_its_phase() -> None:
     smooth = powers(Lapped(hop).cosines(tones))[:, 8, 10].sqrt()
     assert smooth.max() / smooth.min() < 2.5
     assert plain.abs().max() / plain.abs().min() > 5
+
+
+@torch.no_grad()
+def test_coefficients_are_not_rounded_where_training_multiplies_in_less() -> None:
+    lapped, x = Lapped(8), torch.randn(2, 40)
+    exact = (lapped.cosines(x), lapped.sines(x), lapped.inverse(torch.ones(2, 6, 8), torch.ones(2, 6, 8)))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (x @ x.T).dtype == torch.bfloat16
+        ones = torch.ones(2, 6, 8, dtype=torch.bfloat16)
+        found = (lapped.cosines(x), lapped.sines(x), lapped.inverse(ones, ones))
+    torch.testing.assert_close(found, exact, atol=0, rtol=0)

@@ -91,6 +91,23 @@ def test_every_recipe_trains_and_exports(name: str, caches: Path, tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["band.yaml", "gmsdi-band.yaml"])
+def test_recipes_train_in_bfloat16(name: str, caches: Path, tmp_path: Path) -> None:
+    """Their gradients are clipped, which Lightning refuses for optimisers that it cannot look into."""
+    done = train(tmp_path, "fit", "--config", str(small(name, caches, tmp_path)), "--trainer.precision", "bf16-mixed")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert load(tmp_path / "model").config.steps_trained == 2
+
+
+@pytest.mark.parametrize(("kind", "name"), [(torch.bfloat16, "bf16-mixed"), (torch.float32, "32-true")])
+def test_the_usual_precision_is_what_the_machine_is_fast_in(
+    kind: torch.dtype, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "pick_precision", lambda device: kind)
+    assert run.precision(torch.device("cpu")) == name
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("net", [{}, {"patch": 1, "straight": 0, "strides": [2, 4]}])
 def test_recipes_of_codecs_train_and_export(net: dict[str, object], caches: Path, tmp_path: Path) -> None:
     path = small("sourcevae-band.yaml", caches, tmp_path)

@@ -56,7 +56,7 @@ def begun(problem: Problem, parts: Tensor) -> Problem:
     entered = problem.enter(parts)
     if entered.shape[1] != problem.shape[1]:
         raise ModelError(
-            f"the model asks for a start of {entered.shape[1]} stems, but this likelihood walks with {problem.shape[1]} signals "
-            "and begins by itself; leave the start out"
+            f"the model asks for a start of {entered.shape[1]} stems, but this likelihood walks with {problem.shape[1]} "
+            "signals and begins by itself; leave the start out"
         )
     return replace(problem, start=At(entered))

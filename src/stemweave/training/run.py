@@ -13,6 +13,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from stemweave.model.codec import CodecConfig
 from stemweave.model.config import fits
+from stemweave.model.precision import pick_device, pick_precision
 from stemweave.training.busy import Busy
 from stemweave.training.callbacks import ExportAverage, Listen
 from stemweave.training.codec_module import CodecTraining
@@ -44,8 +45,13 @@ class StemCLI(LightningCLI):
 def train(arguments: Sequence[str]) -> None:
     """Run LightningCLI with these arguments (`fit --config recipe.yaml …`)."""
     torch.set_float32_matmul_precision("high")
-    callbacks = {"callbacks": [Listen(), Busy()]}
-    StemCLI(arguments, seed_everything_default=0, save_config_kwargs={"overwrite": True}, trainer_defaults=callbacks)
+    usual = {"callbacks": [Listen(), Busy()], "precision": precision(pick_device())}
+    StemCLI(arguments, seed_everything_default=0, save_config_kwargs={"overwrite": True}, trainer_defaults=usual)
+
+
+def precision(device: torch.device) -> str:
+    """What recipes that name no precision train in there, as Lightning calls it: mixed where bfloat16 is fast."""
+    return "bf16-mixed" if pick_precision(device) is torch.bfloat16 else "32-true"
 
 
 def kind(config: object) -> type[L.LightningModule]:
