@@ -26,6 +26,13 @@ TOLD = {
 }
 """The rules that runs/gmsdi_separation.sh compares, by the names of its reports."""
 
+SINGLE = {
+    "none-guidance-1": "no guidance",
+    "none-guidance-3": "guidance 3",
+    "paper-guidance-3": "guidance 3, the paper's negative prompts",
+}
+"""Single prompts of runs/gmsdi_generation.sh, by the names of its reports."""
+
 Report = dict[str, Any]
 
 
@@ -144,15 +151,43 @@ def together() -> Iterator[str]:
         yield f"| `{name}` | {row['name']} | {row['cells'][3]['value']} | {row['cells'][4]['value']} |"
 
 
+def single() -> Iterator[str]:
+    """Stems drawn one by one, with and without negative prompts: how many are silent, and how many nearest to their own kind."""
+    made = [(what, report(f"gmsdi-band-single-{name}")) for name, what in SINGLE.items()]
+    found = {what: one for what, one in made if one}
+    if not found:
+        yield "Not measured yet."
+        return
+    last = next(reversed(found.values()))
+    yield f"| | share of | {' | '.join(last['stems'])} |"
+    yield "|---|---|" + "---|" * len(last["stems"])
+    for what, one in found.items():
+        silent = next(row for row in table(one, "Silent and noisy stems")["rows"] if row["name"] == "generated, silent")
+        yield f"| {what} | silent | {' | '.join(map(share, silent['cells'][: len(one['stems'])]))} |"
+        yield f"| {what} | nearest to their kind | {' | '.join(recognised(one, 'generated'))} |"
+    yield f"| real ones | nearest to their kind | {' | '.join(recognised(last, 'real'))} |"
+
+
+def recognised(found: Report, kind: str) -> Iterator[str]:
+    """Of each stem's sounds, how many are nearest to real ones of it."""
+    nearest = {row["name"]: row["cells"] for row in table(found, "Nearest stem (log-mel statistics at -23 LUFS)")["rows"]}
+    return (share(nearest[f"{kind} {stem}"][place]) for place, stem in enumerate(found["stems"]))
+
+
+def share(entry: Report) -> str:
+    """In percent."""
+    return f"{100 * entry['value']:.0f} %"
+
+
 def table(found: Report, title: str) -> Report:
     """One of a report's tables."""
     named: Report = next(one for one in found["tables"] if one["title"] == title)
     return named
 
 
-def speed() -> Iterator[str]:
-    """Time and memory of `separate`, and of making music."""
-    found = report("speed")
+def speed(name: str) -> Iterator[str]:
+    """Time and memory of `separate`, and of making music, as a report of that name has them."""
+    found = report(name)
     if found is None:
         yield "Not measured yet."
         return
@@ -162,7 +197,7 @@ def speed() -> Iterator[str]:
     for row in lengths["rows"]:
         seconds, times, peak, _ = (cell["value"] for cell in row["cells"])
         yield f"| {row['name']} | {seconds:.1f} | {times:.1f} | {peak:.0f} |"
-    made = ", ".join(f"`{row['name'].split()[0]}` {row['cells'][1]['value']:.1f}" for row in making["rows"])
+    made = ", ".join(f"`{row['name']}` {row['cells'][1]['value']:.1f}" for row in making["rows"])
     threads, rate = found["machine"]["threads"], found["matmul_gflops_float32"]
     yield ""
     yield f"{threads} threads, whose float32 matrix products ran at {rate:.0f} GFLOP/s in the same run; × real time of {made}."
@@ -176,8 +211,10 @@ def readme_block() -> str:
         "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:", "", *told(), "",
         "**Asked for a sound that was taken out of the song**, the same, masked:", "", *absent(), "",
         "**Stems that `gmsdi-band` makes together**, `runs/gmsdi_generation.sh`:", "", *together(), "",
+        "**Stems that `gmsdi-band` makes one by one**, the same:", "", *single(), "",
         "**Accompaniment by `band` hears its context**, `runs/accompaniment.sh`:", "", *contexts(), "",
-        "**Speed and memory** of `band`, `runs/speed.sh`:", "", *speed(),
+        "**Speed and memory** of `band`, `runs/speed.sh`:", "", *speed("speed"), "",
+        "**Speed and memory** of `gmsdi-band`, `runs/gmsdi_speed.sh`:", "", *speed("gmsdi-band-speed"),
     ]  # fmt: skip
     return "\n".join(parts)
 
