@@ -152,7 +152,7 @@ def together() -> Iterator[str]:
 
 
 def single() -> Iterator[str]:
-    """Stems drawn one by one, with and without negative prompts: how many are silent, and how many nearest to their own kind."""
+    """Stems drawn one by one, with and without negative prompts: how many are silent, how many nearest to their own kind."""
     made = [(what, report(f"gmsdi-band-single-{name}")) for name, what in SINGLE.items()]
     found = {what: one for what, one in made if one}
     if not found:
