@@ -114,15 +114,15 @@ def told() -> Iterator[str]:
     if not found:
         yield "Not measured yet."
         return
-    first = next(iter(found.values()))
-    yield f"| active-only SI-SDRi, dB | {' | '.join(first['stems'])} | mean |"
-    yield "|---|" + "---|" * (len(first["stems"]) + 1)
+    any_of = next(iter(found.values()))
+    yield f"| active-only SI-SDRi, dB | {' | '.join(any_of['stems'])} | mean |"
+    yield "|---|" + "---|" * (len(any_of["stems"]) + 1)
     for name, made in found.items():
         for row in ("masked", "direct"):
             yield f"| {TOLD[name]}, {row} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
     yield ""
-    splits = ", ".join(first["data"]["splits"])
-    yield f"{splits}: {first['songs']} songs, {first['seconds'] / 60:.0f} minutes; 95 % intervals by song."
+    splits = ", ".join(any_of["data"]["splits"])
+    yield f"{splits}: {any_of['songs']} songs, {any_of['seconds'] / 60:.0f} minutes; 95 % intervals by song."
 
 
 def absent() -> Iterator[str]:
@@ -139,16 +139,33 @@ def absent() -> Iterator[str]:
 
 
 def together() -> Iterator[str]:
-    """Are stems made together, by each coupling, more coherent than drawn one by one from the same prompts and seeds?"""
+    """Are stems made together, by each coupling, more coherent than drawn one by one from the same prompts and seeds?
+
+    Also how alike their waveforms are, which coherence must not come from, and how far they are from real songs.
+    """
     found = {name: made for name in COUPLINGS if (made := report(f"gmsdi-band-total-{name}"))}
     if not found:
         yield "Not measured yet."
         return
-    rows = [(name, row) for name, made in found.items() for row in table(made, "More coherent than beside")["rows"]]
-    yield "| coupling | correlation between stems | more coherent than drawn one by one | sign test, p |"
-    yield "|---|---|---|---|"
-    for name, row in rows:
-        yield f"| `{name}` | {row['name']} | {row['cells'][3]['value']} | {row['cells'][4]['value']} |"
+    yield "| coupling | harmony more coherent than drawn one by one | rhythm | waveforms alike | KAD × 100 to real songs |"
+    yield "|---|---|---|---|---|"
+    alike, distance = "Do the stems belong together", "Distance to real songs (log-mel statistics)"
+    for name, made in found.items():
+        better = [
+            "–" if count["value"] is None else f"{count['value']} (p {p['value']})"
+            for row in table(made, "More coherent than beside")["rows"]
+            for count, p in [row["cells"][3:5]]
+        ]
+        rest = (first(made, alike, "waveforms alike, generated"), first(made, distance, "generated"))
+        yield f"| `{name}` | {' | '.join([*better, *rest])} |"
+    last = next(reversed(found.values()))
+    yield f"| real songs | – | – | {first(last, alike, 'waveforms alike, real')} | {first(last, distance, 'real, shuffled')} |"
+
+
+def first(found: Report, title: str, name: str) -> str:
+    """What stands first in a row of one of a report's tables."""
+    value = next(row for row in table(found, title)["rows"] if row["name"] == name)["cells"][0]["value"]
+    return "–" if value is None else f"{value:.2f}"
 
 
 def single() -> Iterator[str]:
