@@ -169,19 +169,21 @@ def first(found: Report, title: str, name: str) -> str:
 
 
 def single() -> Iterator[str]:
-    """Stems drawn one by one, with and without negative prompts: how many are silent, how many nearest to their own kind."""
+    """Stems drawn one by one, with and without negative prompts: how silent they are, and how near to their own kind."""
     made = [(what, report(f"gmsdi-band-single-{name}")) for name, what in SINGLE.items()]
     found = {what: one for what, one in made if one}
     if not found:
         yield "Not measured yet."
         return
     last = next(reversed(found.values()))
-    yield f"| | share of | {' | '.join(last['stems'])} |"
+    yield f"| | | {' | '.join(last['stems'])} |"
     yield "|---|---|" + "---|" * len(last["stems"])
     for what, one in found.items():
         silent = next(row for row in table(one, "Silent and noisy stems")["rows"] if row["name"] == "generated, silent")
         yield f"| {what} | silent | {' | '.join(map(share, silent['cells'][: len(one['stems'])]))} |"
         yield f"| {what} | nearest to their kind | {' | '.join(recognised(one, 'generated'))} |"
+        distances = (first(one, "Distance to real songs (log-mel statistics)", f"generated {stem}") for stem in one["stems"])
+        yield f"| {what} | KAD × 100 to real ones | {' | '.join(distances)} |"
     yield f"| real ones | nearest to their kind | {' | '.join(recognised(last, 'real'))} |"
 
 
