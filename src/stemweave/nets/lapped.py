@@ -6,6 +6,7 @@ time aliasing. Source: Malvar, "A modulated complex lapped transform and its app
 """
 
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +77,8 @@ class Lapped(nn.Module):
 
 def exactly(x: Tensor, matrix: Tensor) -> Tensor:
     """Their product in float32, also where training multiplies in less: a sound's coefficients are not to be rounded."""
-    with torch.autocast(x.device.type, enabled=False):
+    kind = x.device.type
+    with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
         return x.to(matrix.dtype) @ matrix
 
 
