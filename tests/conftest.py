@@ -1,6 +1,7 @@
 """What many tests share: one thread, and a tiny model that is quick and knows nothing."""
 
 import dataclasses
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from stemweave.nets.unet1d import UNet1d, UNet1dConfig
 from stemweave.tasks.studio import Studio, load
 
 torch.set_num_threads(1)
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")  # float32 on processors with bfloat16 too: what is compared is exact
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would what tests start
 
 

@@ -113,7 +113,7 @@ def test_the_tracked_tree_and_the_weights_stay_small() -> None:
     sizes = {name: (ROOT / name).stat().st_size for name in listed if name and (ROOT / name).exists()}
     if not sizes:
         pytest.skip("not a git checkout")
-    assert sum(sizes.values()) <= 48 * 2**20
+    assert sum(sizes.values()) <= 56 * 2**20
     weights = {name: size for name, size in sizes.items() if name.endswith(".safetensors")}
     assert sum(weights.values()) <= 44 * MEGABYTE
     assert weights.get("src/stemweave/model/pretrained/band/model.safetensors", 0) <= 20 * MEGABYTE
