@@ -33,7 +33,7 @@ tags: [music, source-separation, diffusion, stems]
 - **Trained on** {trained_on}.
 - **Recipe**: `recipes/{name}.yaml`, {steps} steps. {hardware}
 - **Licence**: {licence}. The songs were rendered with the FluidR3 fonts (MIT) and our own synthesis; no recordings.
-- **Defaults**: separation by {likelihood}, {separate}; generation {coupling}, {generate}.
+- **Defaults**: {separation}generation {coupling}, {generate}.
 
 ## Figures
 
@@ -108,12 +108,13 @@ def card(folder: Path, hardware: str, results: Path = RESULTS) -> str:
     config = read_config(folder)
     what, limits = words(config)
     count = sum(parameter.numel() for parameter in build_model(config).parameters())
-    settings = config.settings
+    settings, added = config.settings, config.codec is None or config.codec.linear
+    likelihood, sampling = settings.likelihood, own_sampling(settings, own_likelihood(settings))
     return CARD_TEXT.format(
         name=config.name, what=what.format(stems=", ".join(config.stems), rate=config.rate), millions=count / 1e6,
         trained_on=config.trained_on or "what its recipe says", steps=config.steps_trained, hardware=hardware, limits=limits,
-        licence=config.licence or "not stated", likelihood=settings.likelihood, coupling=settings.coupling,
-        separate=shown(own_sampling(settings, own_likelihood(settings))), generate=shown(settings.generate),
+        licence=config.licence or "not stated", coupling=settings.coupling,
+        separation=f"separation by {likelihood}, {shown(sampling)}; " if added else "", generate=shown(settings.generate),
         figures="\n".join(figures(measured(digest(folder), results) if (folder / WEIGHTS).exists() else [])),
     )  # fmt: skip
 

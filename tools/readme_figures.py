@@ -73,7 +73,6 @@ def rules() -> Iterator[str]:
     """Likelihoods against evaluations: the means over stems of a grid of likelihood × steps."""
     found = report("likelihoods")
     if found is None:
-        yield "Not measured yet."
         return
     steps = found["vary"]["steps"]
     for table in found["tables"]:
@@ -92,7 +91,6 @@ def contexts() -> Iterator[str]:
     """Whether accompaniment hears its context."""
     found = report("context-drums")
     if found is None:
-        yield "Not measured yet."
         return
     how = found["sampling"]
     yield f"Pieces of {found['seconds']:.0f} s, {how['steps']} × {how['solver']}. *own*: played against the stem given;"
@@ -112,7 +110,6 @@ def told() -> Iterator[str]:
     """A model of text taking songs apart, beside `band`; what it finds of sounds that are not there."""
     found = {name: made for name in TOLD if (made := report(f"gmsdi-band-{name}"))}
     if not found:
-        yield "Not measured yet."
         return
     any_of = next(iter(found.values()))
     yield f"| active-only SI-SDRi, dB | {' | '.join(any_of['stems'])} | mean |"
@@ -129,7 +126,6 @@ def absent() -> Iterator[str]:
     """How loud the answer is where a prompt's sound was taken out of the song."""
     found = report("gmsdi-band-absent")
     if found is None:
-        yield "Not measured yet."
         return
     ghosts = table(found, "Ghosts in songs without the instrument")
     yield "| dB relative to the song | " + " | ".join(row["name"] for row in ghosts["rows"]) + " |"
@@ -145,7 +141,6 @@ def together() -> Iterator[str]:
     """
     found = {name: made for name in COUPLINGS if (made := report(f"gmsdi-band-total-{name}"))}
     if not found:
-        yield "Not measured yet."
         return
     yield "| coupling | harmony more coherent than drawn one by one | rhythm | waveforms alike | KAD × 100 to real songs |"
     yield "|---|---|---|---|---|"
@@ -173,7 +168,6 @@ def single() -> Iterator[str]:
     made = [(what, report(f"gmsdi-band-single-{name}")) for name, what in SINGLE.items()]
     found = {what: one for what, one in made if one}
     if not found:
-        yield "Not measured yet."
         return
     last = next(reversed(found.values()))
     yield f"| | | {' | '.join(last['stems'])} |"
@@ -208,7 +202,6 @@ def speed(name: str) -> Iterator[str]:
     """Time and memory of `separate`, and of making music, as a report of that name has them."""
     found = report(name)
     if found is None:
-        yield "Not measured yet."
         return
     lengths, _, making = found["tables"]
     yield "| `separate`, stereo at 44.1 kHz, files included | seconds | × real time | peak memory, MB |"
@@ -224,18 +217,18 @@ def speed(name: str) -> Iterator[str]:
 
 def readme_block() -> str:
     """The README's figures."""
-    parts = [
-        "**Separation** by `band`, `runs/separation.sh`:", "", *separations(), "",
-        "**The same network through the paper's rules**, `runs/likelihoods.sh`:", "", *rules(), "",
-        "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:", "", *told(), "",
-        "**Asked for a sound that was taken out of the song**, the same, masked:", "", *absent(), "",
-        "**Stems that `gmsdi-band` makes together**, `runs/gmsdi_generation.sh`:", "", *together(), "",
-        "**Stems that `gmsdi-band` makes one by one**, the same:", "", *single(), "",
-        "**Accompaniment by `band` hears its context**, `runs/accompaniment.sh`:", "", *contexts(), "",
-        "**Speed and memory** of `band`, `runs/speed.sh`:", "", *speed("speed"), "",
-        "**Speed and memory** of `gmsdi-band`, `runs/gmsdi_speed.sh`:", "", *speed("gmsdi-band-speed"),
-    ]  # fmt: skip
-    return "\n".join(parts)
+    parts = {
+        "**Separation** by `band`, `runs/separation.sh`:": separations(),
+        "**The same network through the paper's rules**, `runs/likelihoods.sh`:": rules(),
+        "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:": told(),
+        "**Asked for a sound that was taken out of the song**, the same, masked:": absent(),
+        "**Stems that `gmsdi-band` makes together**, `runs/gmsdi_generation.sh`:": together(),
+        "**Stems that `gmsdi-band` makes one by one**, the same:": single(),
+        "**Accompaniment by `band` hears its context**, `runs/accompaniment.sh`:": contexts(),
+        "**Speed and memory** of `band`, `runs/speed.sh`:": speed("speed"),
+        "**Speed and memory** of `gmsdi-band`, `runs/gmsdi_speed.sh`:": speed("gmsdi-band-speed"),
+    }
+    return "\n\n".join(title + "\n\n" + ("\n".join(lines) or "Not measured yet.") for title, lines in parts.items())
 
 
 def main() -> None:
