@@ -33,6 +33,15 @@ SINGLE = {
 }
 """Single prompts of runs/gmsdi_generation.sh, by the names of its reports."""
 
+INVENTED = {
+    "msldm-band-total": "`msldm-band`",
+    "msldm-band-beside-vae-each": "the same over a VAE for each stem",
+    "msldm-band-beside-independent-latents": "independent models of each stem's latents",
+    "msldm-band-beside-mixture-latents": "a model of the mixtures' latents",
+    "msldm-band-beside-band": "`band`",
+}
+"""Bands that runs/msldm_generation.sh compares, by the names of its reports."""
+
 Report = dict[str, Any]
 
 
@@ -159,8 +168,93 @@ def together() -> Iterator[str]:
 
 def first(found: Report, title: str, name: str) -> str:
     """What stands first in a row of one of a report's tables."""
-    value = next(row for row in table(found, title)["rows"] if row["name"] == name)["cells"][0]["value"]
-    return "–" if value is None else f"{value:.2f}"
+    return short(of(found, title, name, table(found, title)["columns"][0]))
+
+
+def of(found: Report, title: str, name: str, column: str) -> Report:
+    """A cell of one of a report's tables; an empty one where there is no such table, row or column."""
+    for one in found["tables"]:
+        for row in one["rows"]:
+            if one["title"] == title and row["name"] == name and column in one["columns"]:
+                cell: Report = row["cells"][one["columns"].index(column)]
+                return cell
+    return {"value": None, "status": "skipped"}
+
+
+def short(entry: Report) -> str:
+    """A value with two digits."""
+    return "–" if entry["value"] is None else f"{entry['value']:.2f}"
+
+
+def partial() -> Iterator[str]:
+    """Does what plays along with given drums hear them? By each coupling, and by a model that hears stems."""
+    names = {f"gmsdi-band-partial-{name}": f"`{name}`" for name in COUPLINGS} | {"gmsdi-band-partial-beside-band": "`band`"}
+    found = {what: made for name, what in names.items() if (made := report(name))}
+    if not found:
+        return
+    yield "| beside given drums | rhythm with them | with a stranger's | p | mix: KAD × 100 to the original | the given alone |"
+    yield "|---|---|---|---|---|---|"
+    fits, distance = "Do new stems fit what was given", "Distance to the original songs"
+    for what, made in found.items():
+        own, other = (short(of(made, fits, "drums", f"onset, {whose}")) for whose in ("own", "another's"))
+        kads = (short(of(made, distance, "drums", f"KAD, given {more}")) for more in ("+ new", "alone"))
+        yield f"| {what} | {own} | {other} | {of(made, fits, 'drums', 'onset, p')['value']} | {' | '.join(kads)} |"
+    yield ""
+    how = next(iter(found.values()))
+    yield f"{how['data']['songs']} songs, {how['seconds']:.0f} s of each; correlations of onsets."
+
+
+def more_sources() -> Iterator[str]:
+    """What more sources cost and what becomes of them."""
+    found = report("gmsdi-band-sources")
+    if found is None:
+        return
+    (made,) = found["tables"]
+    yield f"| coupling, sources | {' | '.join(made['columns'][1:])} |"
+    yield "|---|" + "---|" * (len(made["columns"]) - 1)
+    for row in made["rows"]:
+        yield f"| {row['name'].replace('-', ', ')} | {' | '.join(short(entry) for entry in row['cells'][1:])} |"
+
+
+def invented() -> Iterator[str]:
+    """Bands over latents beside others: how far from real songs, silent, noisy, and whether stems belong together."""
+    found = {what: made for name, what in INVENTED.items() if (made := report(name))}
+    if not found:
+        return
+    yield "| total generation by | KAD × 100 | at one loudness | silent stems | noise | rhythm's gap | harmony's gap |"
+    yield "|---|---|---|---|---|---|---|"
+    near = "Distance to real songs (log-mel statistics{})"
+    for what, made in found.items():
+        distances = (first(made, near.format(how), "generated") for how in ("", " at -23 LUFS"))
+        rates = (of(made, "Silent and noisy stems", f"generated, {kind}", "mean") for kind in ("silent", "noise"))
+        yield f"| {what} | {' | '.join([*distances, *map(share, rates), *gaps(made)])} |"
+    last = next(iter(found.values()))
+    rates = (of(last, "Silent and noisy stems", f"real, {kind}", "mean") for kind in ("silent", "noise"))
+    distances = (first(last, near.format(how), "real, shuffled") for how in ("", " at -23 LUFS"))
+    yield f"| real songs | {' | '.join([*distances, *map(share, rates), '1.00', '1.00'])} |"
+    yield ""
+    yield f"Takes of {last['seconds']:.0f} s beside {last['data']['songs']} songs. *gap*: how coherent, 0 as stems of"
+    yield "different takes and 1 as real stems of one song."
+
+
+def gaps(found: Report) -> Iterator[str]:
+    """Of rhythm and of harmony, each with its p."""
+    for kind in ("rhythm (onsets)", "harmony (chroma)"):
+        gap, p = (of(found, "Do the stems belong together", f"{kind}, generated", column) for column in ("gap", "p"))
+        yield "–" if gap["value"] is None else f"{gap['value']:.2f} (p {p['value']})"
+
+
+def codecs() -> Iterator[str]:
+    """How well codecs keep single stems."""
+    found = report("msldm-band-codec")
+    if found is None:
+        return
+    yield f"| codec | measure | {' | '.join(found['tables'][0]['columns'])} |"
+    yield "|---|---|" + "---|" * len(found["tables"][0]["columns"])
+    for one in found["tables"]:
+        measure = one["title"].removeprefix("Codecs: ")
+        for row in one["rows"]:
+            yield f"| {row['name']} | {measure} | {' | '.join(short(entry) for entry in row['cells'])} |"
 
 
 def single() -> Iterator[str]:
@@ -189,7 +283,7 @@ def recognised(found: Report, kind: str) -> Iterator[str]:
 
 def share(entry: Report) -> str:
     """In percent."""
-    return f"{100 * entry['value']:.0f} %"
+    return "–" if entry["value"] is None else f"{100 * entry['value']:.0f} %"
 
 
 def table(found: Report, title: str) -> Report:
@@ -203,16 +297,32 @@ def speed(name: str) -> Iterator[str]:
     found = report(name)
     if found is None:
         return
-    lengths, _, making = found["tables"]
     yield "| `separate`, stereo at 44.1 kHz, files included | seconds | × real time | peak memory, MB |"
     yield "|---|---|---|---|"
-    for row in lengths["rows"]:
-        seconds, times, peak, _ = (cell["value"] for cell in row["cells"])
+    for row in found["tables"][0]["rows"]:
+        seconds, times, peak, _ = (entry["value"] for entry in row["cells"])
         yield f"| {row['name']} | {seconds:.1f} | {times:.1f} | {peak:.0f} |"
-    made = ", ".join(f"`{row['name']}` {row['cells'][1]['value']:.1f}" for row in making["rows"])
-    threads, rate = found["machine"]["threads"], found["matmul_gflops_float32"]
     yield ""
-    yield f"{threads} threads, whose float32 matrix products ran at {rate:.0f} GFLOP/s in the same run; × real time of {made}."
+    yield f"{threads(found)}; × real time of {pace(found)}."
+
+
+def side_by_side(name: str, rival: str) -> Iterator[str]:
+    """How fast two models make music, from the reports of one run."""
+    found, other = report(name), report(rival)
+    if found and other:
+        yield f"{threads(found)}; × real time of {pace(found)};"
+        yield f"of {pace(other)} by `{other['model']['name']}`."
+
+
+def threads(found: Report) -> str:
+    """Of the machine, and what it gave."""
+    count, rate = found["machine"]["threads"], found["matmul_gflops_float32"]
+    return f"{count} threads, whose float32 matrix products ran at {rate:.0f} GFLOP/s in the same run"
+
+
+def pace(found: Report) -> str:
+    """× real time of each way to make music."""
+    return ", ".join(f"`{row['name']}` {row['cells'][1]['value']:.1f}" for row in found["tables"][2]["rows"])
 
 
 def readme_block() -> str:
@@ -224,9 +334,14 @@ def readme_block() -> str:
         "**Asked for a sound that was taken out of the song**, the same, masked:": absent(),
         "**Stems that `gmsdi-band` makes together**, `runs/gmsdi_generation.sh`:": together(),
         "**Stems that `gmsdi-band` makes one by one**, the same:": single(),
+        "**Stems that `gmsdi-band` plays along**, the same:": partial(),
+        "**Two to eight sources**, `runs/gmsdi_sources.sh`:": more_sources(),
+        "**Music over latents**, `runs/msldm_generation.sh`:": invented(),
+        "**What a codec keeps of single stems**, `runs/msldm_codec.sh`:": codecs(),
         "**Accompaniment by `band` hears its context**, `runs/accompaniment.sh`:": contexts(),
         "**Speed and memory** of `band`, `runs/speed.sh`:": speed("speed"),
         "**Speed and memory** of `gmsdi-band`, `runs/gmsdi_speed.sh`:": speed("gmsdi-band-speed"),
+        "**Speed** of `msldm-band`, `runs/msldm_speed.sh`:": side_by_side("msldm-band-speed", "msldm-band-speed-beside-band"),
     }
     return "\n\n".join(title + "\n\n" + ("\n".join(lines) or "Not measured yet.") for title, lines in parts.items())
 

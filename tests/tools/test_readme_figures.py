@@ -1,0 +1,16 @@
+"""The README's figures are those of the reports."""
+
+from tools.readme_figures import BEGIN, END, ROOT, of, readme_block, share, short
+
+
+def test_the_readme_shows_what_the_reports_say():
+    shown = (ROOT / "README.md").read_text().split(BEGIN)[1].split(END)[0].strip()
+    assert shown == readme_block().strip(), "python tools/readme_figures.py writes them"
+
+
+def test_what_was_not_measured_is_a_dash():
+    report = {"tables": [{"title": "a", "columns": ["b"], "rows": [{"name": "c", "cells": [{"value": 0.5, "status": "ok"}]}]}]}
+    assert short(of(report, "a", "c", "b")) == "0.50"
+    assert share(of(report, "a", "c", "b")) == "50 %"
+    assert [short(of(report, *place)) for place in (("x", "c", "b"), ("a", "x", "b"), ("a", "c", "x"))] == ["–"] * 3
+    assert share(of(report, "a", "c", "x")) == "–"
