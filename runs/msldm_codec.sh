@@ -11,7 +11,7 @@ for stem in bass drums guitar piano; do
 done
 if [ ! -d "$work/models/sourcevae-each" ]; then
   "$python" tools/finish_codec.py "${voices[@]}" --data "$(echo "$work/cache/train"/*)" --songs "$(or_quick 100 4)" \
-    -o "$work/models/sourcevae-each" >&2
+    --compand 0.2 -o "$work/models/sourcevae-each" >&2
 fi
 songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
 figure "$name-codec" codec "${from[@]}" --codecs opus:24,opus:64 --codec "$model" --codec "$work/models/sourcevae-each"

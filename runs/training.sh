@@ -55,5 +55,5 @@ over() { # NAME RECIPE LATENTS CODEC: a diffusion model over the latents of a co
     how+=(--trainer.val_check_interval 40 --model.cool_down 20 --model.warm_up 10 --data.valid_crops 4)
     how+=(--data.batch_size 4 --average.decay 0.9)
   fi
-  fit "$1" "$2" "$3-train" "$3-validation" "$(or_quick 6000 40)" "${how[@]}"
+  fit "$1" "$2" "$3-train" "$3-validation" "$(or_quick 9000 40)" "${how[@]}"
 }

@@ -64,6 +64,7 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the finished codec")
     parser.add_argument("--songs", type=int, default=100, help="how many, evenly spread (default: 100)")
     parser.add_argument("--linear-below", type=float, default=LINEAR, help=f"additivity error of the encoder ({LINEAR})")
+    parser.add_argument("--compand", type=float, default=0.0, help="draw in what is above so many std, unless it is linear")
     parser.add_argument("--trained-on", default="")
     parser.add_argument("--overwrite", action="store_true", help="replace the codec that is there")
     asked = parser.parse_args()
@@ -76,7 +77,7 @@ def main() -> int:
         tracks = np.unique(np.linspace(0, len(cache.tracks) - 1, asked.songs).round().astype(int)).tolist()
         crops = FixedCrops(cache, 4 * cache.rate, len(tracks))
         with tqdm(tracks, unit="song") as watched:
-            found = finish(codec, cache, watched, (crops[n] for n in range(len(crops))), asked.linear_below)
+            found = finish(codec, cache, watched, (crops[n] for n in range(len(crops))), asked.linear_below, asked.compand)
         if asked.trained_on:
             codec.config = dataclasses.replace(codec.config, trained_on=asked.trained_on)
         save(codec, asked.output, overwrite=asked.overwrite, precision=precision(codec))

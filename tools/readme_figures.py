@@ -192,16 +192,20 @@ def partial() -> Iterator[str]:
     found = {what: made for name, what in names.items() if (made := report(name))}
     if not found:
         return
-    yield "| beside given drums | rhythm with them | with a stranger's | p | mix: KAD × 100 to the original | the given alone |"
+    yield "| beside given drums | rhythm with them | with a stranger's | p | waveforms alike | mix: KAD × 100 to the original |"
     yield "|---|---|---|---|---|---|"
     fits, distance = "Do new stems fit what was given", "Distance to the original songs"
+    belong = "Do new stems belong to what was given"
     for what, made in found.items():
         own, other = (short(of(made, fits, "drums", f"onset, {whose}")) for whose in ("own", "another's"))
-        kads = (short(of(made, distance, "drums", f"KAD, given {more}")) for more in ("+ new", "alone"))
-        yield f"| {what} | {own} | {other} | {of(made, fits, 'drums', 'onset, p')['value']} | {' | '.join(kads)} |"
+        p, alike = of(made, fits, "drums", "onset, p")["value"], short(of(made, belong, "drums", "waveforms alike, new"))
+        yield f"| {what} | {own} | {other} | {p} | {alike} | {short(of(made, distance, 'drums', 'KAD, given + new'))} |"
+    last = next(reversed(found.values()))
+    alike, alone = of(last, belong, "drums", "waveforms alike, original"), of(last, distance, "drums", "KAD, given alone")
+    yield f"| the original stems | – | – | – | {short(alike)} | – |"
+    yield f"| nothing | – | – | – | – | {short(alone)} |"
     yield ""
-    how = next(iter(found.values()))
-    yield f"{how['data']['songs']} songs, {how['seconds']:.0f} s of each; correlations of onsets."
+    yield f"{last['data']['songs']} songs, {last['seconds']:.0f} s of each; correlations of onsets."
 
 
 def more_sources() -> Iterator[str]:
@@ -311,7 +315,7 @@ def side_by_side(name: str, rival: str) -> Iterator[str]:
     found, other = report(name), report(rival)
     if found and other:
         yield f"{threads(found)}; × real time of {pace(found)};"
-        yield f"of {pace(other)} by `{other['model']['name']}`."
+        yield f"`{other['model']['name']}`: {pace(other)}."
 
 
 def threads(found: Report) -> str:

@@ -47,6 +47,24 @@ def test_latents_are_as_they_are_without_statistics(codec: Codec) -> None:
     torch.testing.assert_close(plain.decode(latents[None], 33)[0], codec.net.decode(latents, 33))
 
 
+def test_companded_latents_are_the_whitened_ones_with_large_ones_drawn_in(codec: Codec) -> None:
+    companded = Codec(dataclasses.replace(codec.config, compand=0.25))
+    companded.load_state_dict(codec.state_dict())
+    audio = noise(1, 4, 1, 98)
+    whitened, made = codec.encode(audio), companded.encode(audio)
+    torch.testing.assert_close(made, torch.asinh(4 * whitened) / torch.asinh(torch.tensor(4.0)))
+    torch.testing.assert_close(companded.decode(made, 98), codec.decode(whitened, 98), atol=1e-5, rtol=1e-4)
+    assert made.abs().max() < whitened.abs().max()
+    assert companded.digest() != codec.digest()
+    for change, message in (
+        ({"compand": -1.0}, "compand is -1.0, expected 0 or more"),
+        ({"compand": float("nan")}, "compand is nan"),
+        ({"compand": 0.25, "linear": True, "mean": ()}, "companded latents do not add up"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            dataclasses.replace(codec.config, **change)
+
+
 def test_every_length_around_a_hop_is_kept(codec: Codec) -> None:
     for samples in (*range(1, 45), 638, 639):
         latents = codec.encode(torch.zeros(1, 1, 1, samples))

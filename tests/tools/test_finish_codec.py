@@ -77,6 +77,14 @@ def test_the_threshold_decides_whether_it_is_linear(run, codec, data, tmp_path):
     assert (config.linear, config.mean, len(config.std)) == (True, (), 3)
 
 
+def test_companding_is_asked_for(run, codec, data, tmp_path):
+    assert run(codec, "--data", data, "-o", tmp_path / "done", "--compand", 0.2)[0] == 0
+    assert load_codec(tmp_path / "done").config.compand == 0.2
+    status, _, err = run(codec, "--data", data, "-o", tmp_path / "bad", "--compand", -1)
+    assert status == 2
+    assert "compand is -1.0, expected 0 or more" in err
+
+
 def test_weights_of_full_precision_stay_so(run, codec, data, tmp_path):
     exact = load_codec(codec)
     exact.net.decoder[0].bias += 1e-3 / 3

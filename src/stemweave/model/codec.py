@@ -21,8 +21,10 @@ class CodecConfig:
     """Everything of a codec beside its weights. Rate in Hz.
 
     stems: those that have a VAE each, in this order; none where one VAE codes every stem. mean and std: of each VAE's latents,
-    one VAE after another, which are handed out whitened by them; none where they are handed out as they are. linear: whether
-    the latents of a mixture are the sum of its stems' latents; these may be scaled, but not shifted, and are of one VAE.
+    one VAE after another, which are handed out whitened by them; none where they are handed out as they are. compand: whitened
+    latents z are handed out as asinh(z/compand) / asinh(1/compand), 0 for as they are; in music most are small and a few very
+    large, and companded ones are nearer to normal. linear: whether the latents of a mixture are the sum of its stems' latents;
+    these may be scaled, but not shifted or companded, and are of one VAE.
     Raises ModelError where that cannot be.
     """
 
@@ -36,6 +38,7 @@ class CodecConfig:
     licence: str = ""
     steps_trained: int = 0
     stems: tuple[str, ...] = ()
+    compand: float = 0.0
 
     def __post_init__(self) -> None:
         if len(set(self.stems)) != len(self.stems):
@@ -48,6 +51,10 @@ class CodecConfig:
                 raise ModelError(f"codec {self.name}: {name} holds {values}, expected finite numbers")
         if not all(value > 0 for value in self.std):
             raise ModelError(f"codec {self.name}: the smallest std is {min(self.std)}, expected more than 0")
+        if not (isinstance(self.compand, int | float) and 0 <= self.compand < math.inf):
+            raise ModelError(f"codec {self.name}: compand is {self.compand!r}, expected 0 or more")
+        if self.linear and self.compand:
+            raise ModelError(f"codec {self.name}: companded latents do not add up; a linear codec has compand 0")
         if self.linear and any(self.mean):
             raise ModelError(f"codec {self.name}: latents that are shifted by a mean do not add up; a linear codec has none")
         if self.linear and self.stems:
@@ -133,7 +140,8 @@ class Codec(nn.Module):
     def digest(self) -> str:
         """SHA-256 of all that decides what its latents are: its form, its statistics, its encoders' weights."""
         config = self.config
-        found = hashlib.sha256(repr((config.rate, config.net, config.stems, config.mean, config.std)).encode())
+        facts = (config.rate, config.net, config.stems, config.mean, config.std)
+        found = hashlib.sha256(repr((*facts, config.compand) if config.compand else facts).encode())
         for name, value in sorted(self.state_dict().items()):
             if "decoder" in name.split("."):
                 continue
@@ -143,10 +151,14 @@ class Codec(nn.Module):
     def _whitened(self, latents: Tensor) -> Tensor:
         """Shape: (batch, stems, latents, frames) → the same."""
         latents = latents - self._each_latent(self.config.mean, latents) if self.config.mean else latents
-        return latents / self._each_latent(self.config.std, latents) if self.config.std else latents
+        latents = latents / self._each_latent(self.config.std, latents) if self.config.std else latents
+        knee = self.config.compand
+        return (latents / knee).asinh() / math.asinh(1 / knee) if knee else latents
 
     def _coloured(self, latents: Tensor) -> Tensor:
         """Takes `_whitened` back."""
+        knee = self.config.compand
+        latents = (latents * math.asinh(1 / knee)).sinh() * knee if knee else latents
         latents = latents * self._each_latent(self.config.std, latents) if self.config.std else latents
         return latents + self._each_latent(self.config.mean, latents) if self.config.mean else latents
 

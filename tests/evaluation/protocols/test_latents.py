@@ -106,6 +106,16 @@ def test_whitened_latents_have_mean_0_and_variance_1(codec, cache):
     assert codec.config == before
 
 
+def test_companding_comes_after_whitening_and_never_where_latents_add_up(codec, straight, cache):
+    finish(codec, cache, range(3), [], compand=0.2)
+    finish(codec, cache, range(3), [], compand=0.2)
+    plain = dataclasses.replace(codec.config, compand=0.0)
+    finish(codec, cache, range(3), [])
+    assert codec.config == plain
+    finish(straight, cache, range(3), crops(), compand=0.2)
+    assert (straight.config.linear, straight.config.compand) == (True, 0.0)
+
+
 def crops(count: int = 3) -> list[tuple[torch.Tensor, torch.Tensor]]:
     torch.manual_seed(1)
     return [(0.1 * torch.randn(3, 1, 500), torch.tensor([True, True, True])) for _ in range(count)]

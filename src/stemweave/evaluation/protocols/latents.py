@@ -47,21 +47,23 @@ class Measured:
     additivity: Additivity | None
 
 
-def finish(codec: Codec, cache: Cache, tracks: Iterable[int], crops: Iterable[Item], threshold: float = LINEAR) -> Measured:
+def finish(
+    codec: Codec, cache: Cache, tracks: Iterable[int], crops: Iterable[Item], threshold: float = LINEAR, compand: float = 0.0
+) -> Measured:
     """Measure a codec on these tracks and crops of a cache, and set its mean, its std and whether it is linear by it.
 
     Additivity is that of latents scaled by their root mean square, as diffusion has them: each counts alike. Where the
-    encoder's is at most `threshold` the codec is linear, and scaled so; else its latents have mean 0 and variance 1.
-    Raises as `statistics` does.
+    encoder's is at most `threshold` the codec is linear, and scaled so; else its latents have mean 0 and variance 1, and are
+    companded then, as `CodecConfig` says. Raises as `statistics` does.
     """
-    codec.config = replace(codec.config, mean=(), std=(), linear=False)
+    codec.config = replace(codec.config, mean=(), std=(), compand=0.0, linear=False)
     found = statistics(codec, cache, tracks)
     codec.config = replace(codec.config, std=rounded(found.rms))
     errors = None if codec.config.stems else additivity(codec, crops)
     if errors and errors.encoder <= threshold:
         codec.config = replace(codec.config, linear=True)
     else:
-        codec.config = replace(codec.config, mean=rounded(found.mean), std=rounded(found.std))
+        codec.config = replace(codec.config, mean=rounded(found.mean), std=rounded(found.std), compand=compand)
     return Measured(found, errors)
 
 
