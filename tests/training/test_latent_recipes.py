@@ -78,7 +78,7 @@ def test_a_recipe_is_a_model_that_can_be_trained_and_used(read, name):
 def test_ours_are_of_one_size(read, name):
     model = read(name).model.model
     assert isinstance(model.config.net, LatentTransformerConfig)
-    assert model.config.sigma_data == 1
+    assert model.config.sigma_data == 0.5
     each = list(getattr(model.net, "experts", [model.net]))
     size = sum(parameter.numel() for parameter in each[0].parameters())
     told = f"{size:,}".replace(",", " ")
