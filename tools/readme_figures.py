@@ -209,15 +209,16 @@ def partial() -> Iterator[str]:
 
 
 def more_sources() -> Iterator[str]:
-    """What more sources cost and what becomes of them."""
+    """What becomes of more sources."""
     found = report("gmsdi-band-sources")
     if found is None:
         return
     (made,) = found["tables"]
-    yield f"| coupling, sources | {' | '.join(made['columns'][1:])} |"
+    yield f"| coupling | {' | '.join(made['columns'][:1] + made['columns'][2:])} |"
     yield "|---|" + "---|" * (len(made["columns"]) - 1)
     for row in made["rows"]:
-        yield f"| {row['name'].replace('-', ', ')} | {' | '.join(short(entry) for entry in row['cells'][1:])} |"
+        coupling, count = row["name"].rsplit("-", 1)
+        yield f"| `{coupling}` | {count} | {' | '.join(short(entry) for entry in row['cells'][2:])} |"
 
 
 def invented() -> Iterator[str]:
