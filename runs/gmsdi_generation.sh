@@ -37,7 +37,7 @@ for method in $(or_quick "${couplings% imitating}" "coherent consistent-power");
   figure "$name-partial-$method" accompaniment -n "$model" "${same[@]}" --method "$method" --made "$made"
 done
 figure "$name-partial-beside-band" accompaniment -n band "${same[@]}" --method replacement --made "$work/$name-partial-beside-band"
-songs test-a "$(or_quick 10 2)" 12
+songs test-a "$(or_quick 10 12)" 12
 same=("${from[@]}" "${asked[@]}")
 for takes in 1 "$(few "$(or_quick 100 2)")"; do
   made="$work/$name-partial-best-of-$takes"
