@@ -8,7 +8,7 @@ import torch
 
 from stemweave.errors import ModelError
 from stemweave.model.checkpoint import load_codec, save
-from stemweave.model.codec import Codec, CodecConfig, Identity, joined
+from stemweave.model.codec import LARGEST, Codec, CodecConfig, Identity, joined
 from stemweave.model.config import ModelConfig
 from stemweave.model.model import Model
 
@@ -54,7 +54,8 @@ def test_companded_latents_are_the_whitened_ones_with_large_ones_drawn_in(codec:
     whitened, made = codec.encode(audio), companded.encode(audio)
     torch.testing.assert_close(made, torch.asinh(4 * whitened) / torch.asinh(torch.tensor(4.0)))
     torch.testing.assert_close(companded.decode(made, 98), codec.decode(whitened, 98), atol=1e-5, rtol=1e-4)
-    assert made.abs().max() < whitened.abs().max()
+    assert made.abs().max() < whitened.abs().max() < LARGEST
+    torch.testing.assert_close(companded.decode(9 * made.sign(), 98), codec.decode(LARGEST * made.sign(), 98))
     assert companded.digest() != codec.digest()
     for change, message in (
         ({"compand": -1.0}, "compand is -1.0, expected 0 or more"),

@@ -15,6 +15,10 @@ from stemweave.errors import ModelError
 from stemweave.nets import chunked
 from stemweave.nets.sourcevae import SourceVAE, SourceVAEConfig
 
+LARGEST = 16.0
+"""Standard deviations at which companded latents end when they are decoded: music hardly has larger ones, and what a model
+invents there would be amplified without end."""
+
 
 @dataclass(frozen=True)
 class CodecConfig:
@@ -158,7 +162,7 @@ class Codec(nn.Module):
     def _coloured(self, latents: Tensor) -> Tensor:
         """Takes `_whitened` back."""
         knee = self.config.compand
-        latents = (latents * math.asinh(1 / knee)).sinh() * knee if knee else latents
+        latents = ((latents * math.asinh(1 / knee)).sinh() * knee).clamp(-LARGEST, LARGEST) if knee else latents
         latents = latents * self._each_latent(self.config.std, latents) if self.config.std else latents
         return latents + self._each_latent(self.config.mean, latents) if self.config.mean else latents
 
