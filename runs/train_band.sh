@@ -77,23 +77,11 @@ gmsdi-band() {
   study gmsdi_separation gmsdi-band
 }
 
-decoder_alone() { # BEFORE STEPS: the codec's decoder goes on for how its sound is heard, not for its waveform
-  local run="$work/runs/sourcevae-decoder"
-  mkdir -p "$run"
-  if [ ! -f "$run/before" ]; then echo "$1" > "$run/before"; fi
-  fit sourcevae-decoder sourcevae-band train validation "$(($1 + $2))" $(brief 40) --model.config.name sourcevae-band \
-    --model.start_from "$work/models/sourcevae-band" --model.decoder_alone true --model.weights.waveform 1
-}
-
 msldm-band() {
   local codec="$work/finished/sourcevae-band"
   songs_to_learn_from
-  fit sourcevae-band sourcevae-band train validation "$(or_quick 3000 40)" $(brief 40)
-  decoder_alone "$(or_quick 3000 40)" "$(or_quick 4000 40)"
-  if [ ! -d "$codec" ]; then
-    "$python" tools/finish_codec.py "$work/models/sourcevae-decoder" --data "$(echo "$work/cache/train"/*)" --songs "$(or_quick 100 4)" \
-      --compand 0.2 --trained-on "$heard" -o "$codec" >&2
-  fi
+  codec sourcevae-band "$(or_quick 3000 40)" "$(or_quick 4000 40)" --model.config.name sourcevae-band
+  finished_codec "$codec" "$work/models/sourcevae-band-decoder" --trained-on "$heard"
   latents "$codec" latents
   over msldm-band msldm-band latents "$codec"
   finished msldm-band

@@ -57,3 +57,20 @@ over() { # NAME RECIPE LATENTS CODEC: a diffusion model over the latents of a co
   fi
   fit "$1" "$2" "$3-train" "$3-validation" "$(or_quick 9000 40)" "${how[@]}"
 }
+
+codec() { # NAME STEPS ALONE OPTIONS…: a codec of single stems; its decoder then goes on alone, in $work/models/NAME-decoder
+  # Alone it learns how its sound is heard, and not its waveform, which leaves much too quiet (docs/log.md, "latents drawn in").
+  local how=(--trainer.val_check_interval "$(or_quick 250 40)") # weights are written then: the last steps' only if it divides them
+  if $quick; then how+=(--model.warm_up 10 --data.valid_crops 4 --average.decay 0.9); fi
+  fit "$1" sourcevae-band train validation "$2" --model.cool_down $(($2 * 2 / 3)) "${how[@]}" "${@:4}"
+  mkdir -p "$work/runs/$1-decoder"
+  if [ ! -f "$work/runs/$1-decoder/before" ]; then echo "$2" > "$work/runs/$1-decoder/before"; fi
+  fit "$1-decoder" sourcevae-band train validation "$(($2 + $3))" --model.cool_down $(($3 / 2)) "${how[@]}" "${@:4}" \
+    --model.start_from "$work/models/$1" --model.decoder_alone true --model.weights.waveform 1
+}
+
+finished_codec() { # PLACE CODEC… OPTIONS…: with the statistics of its latents, companded
+  if [ ! -d "$1" ]; then
+    "$python" tools/finish_codec.py "${@:2}" --data "$(echo "$work/cache/train"/*)" --songs "$(or_quick 100 4)" --compand 0.2 -o "$1" >&2
+  fi
+}

@@ -113,10 +113,10 @@ def trained(commands):
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        ([], ["band", "gmsdi-band", "sourcevae-band", "sourcevae-decoder", "msldm-band"]),
-        (["--quick"], ["band", "gmsdi-band", "sourcevae-band", "sourcevae-decoder", "msldm-band"]),
+        ([], ["band", "gmsdi-band", "sourcevae-band", "sourcevae-band-decoder", "msldm-band"]),
+        (["--quick"], ["band", "gmsdi-band", "sourcevae-band", "sourcevae-band-decoder", "msldm-band"]),
         (["--model", "band", "--data", "mine"], ["band"]),
-        (["--model", "msldm-band"], ["sourcevae-band", "sourcevae-decoder", "msldm-band"]),
+        (["--model", "msldm-band"], ["sourcevae-band", "sourcevae-band-decoder", "msldm-band"]),
     ],
 )
 def test_one_command_trains_the_embedded_models(run, tmp_path, options, names):
