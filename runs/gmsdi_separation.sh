@@ -11,7 +11,11 @@ few=$(or_quick "" "--steps 4")
 songs test-a "$(or_quick 20 3)" "$(or_quick 60 14)"
 figure "$name-absent" extraction -n "$chosen" "${from[@]}" --absent $few
 songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
-for rule in expected dirac extractor ensemble; do
+rules="dirac extractor ensemble"
+if "$python" -c "import sys; from stemweave.model.checkpoint import load; sys.exit(not load(sys.argv[1]).expects)" "$chosen"; then
+  rules="expected $rules"
+fi
+for rule in $rules; do
   figure "$name-$rule" separation -n "$chosen" "${from[@]}" --likelihood "$rule" --protocol active,msdm --rows direct,masked,oracle $few
 done
 for rule in learned dirac; do

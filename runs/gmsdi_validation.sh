@@ -1,13 +1,21 @@
 #!/usr/bin/env bash
 # The studies of 2403.11706 on a model of text of another architecture, and what it separates beside the one of ours.
-#   runs/gmsdi_validation.sh --model NAME [options of common.sh]      default: gmsdi-band, whose figures are then the others'
+#   runs/gmsdi_validation.sh [--model NAME] [options of common.sh]
+# Without --model: the published U-Net made small, which is trained here first (recipes/gmsdi-unet-band.yaml).
+MODEL=gmsdi-unet-band
 source "$(dirname "$0")/gmsdi.sh"
+source runs/training.sh
+if [ "$model" = gmsdi-unet-band ]; then
+  songs_to_learn_from
+  fit gmsdi-unet-band gmsdi-unet-band train validation "$(or_quick 6000 40)" \
+    $(or_quick "" "--trainer.val_check_interval 40 --model.cool_down 20 --model.warm_up 10 --average.decay 0.9")
+  model="$work/models/gmsdi-unet-band"
+fi
 same=(--model "$model" --work "$work" --out "$out" --at-most "$most")
 if [ -n "$data" ]; then same+=(--data "$data"); fi
 if [ -n "$split" ]; then same+=(--split "$split"); fi
 if $quick; then same+=(--quick); fi
 for study in grid separation generation sources; do "runs/gmsdi_$study.sh" "${same[@]}"; done
-if [ "$name" = gmsdi-band ]; then exit; fi
 ours=docs/results
 if [ -n "$data" ]; then ours="$work/results/gmsdi-band-$(basename "$data")"; fi
 if $quick; then ours="$ours/quick"; fi

@@ -34,7 +34,7 @@ fit() { # NAME RECIPE TRAIN VALIDATION STEPS OPTIONS…: a model in $work/models
 
 learn() { # NAME RECIPE TRAIN VALIDATION OPTIONS…: one run of training
   local at=--data songs=()
-  if [[ "$2" == gmsdi-* ]]; then
+  if [ "$2" = gmsdi-band ]; then
     at+=.init_args.mixtures.init_args
     if [ -z "$data" ]; then songs=("$at.train_songs" "$work/songs/$3/train" "$at.valid_songs" "$work/songs/$4/validation"); fi
   fi

@@ -227,6 +227,15 @@ def test_the_studies_of_a_model_of_text_are_those_of_another_one_by_one_argument
     assert "runs/gmsdi_separation.sh measures gmsdi-band" in done.stderr  # the other two rules are not there
 
 
+def test_another_architecture_is_trained_before_its_studies(run, tmp_path):
+    done, commands = run("gmsdi_validation.sh", "--quick", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    understood(commands)
+    assert trained(commands) == ["gmsdi-unet-band"]
+    models = {command[command.index("-n") + 1] for command in commands if "-n" in command}
+    assert models == {str(tmp_path / "work/models" / name) for name in ("gmsdi-unet-band", "gmsdi-unet-band-chosen")} | {"band"}
+
+
 @pytest.mark.parametrize(
     ("options", "there", "expected"),
     [

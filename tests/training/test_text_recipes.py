@@ -76,6 +76,15 @@ def test_the_paper_s_recipes_are_of_its_scale(read, name):
     assert asked[-1] == config.text.reader
 
 
+def test_the_small_published_network_is_as_large_as_its_recipe_says_and_learns_from_labels_alone(read):
+    cli, _ = read("gmsdi-unet-band")
+    numbers = sum(parameter.numel() for parameter in cli.model.model.net.parameters())
+    assert f"{numbers:,} parameters".replace(",", " ") in RECIPES["gmsdi-unet-band"].read_text()
+    assert isinstance(cli.datamodule, SubMixtures)
+    assert cli.datamodule.folders["train"][1] is None
+    assert (cli.model.spectrum, cli.model.presence, cli.model.spectra) == (0, 0, 0)
+
+
 def test_what_is_said_in_training_is_said_by_the_model_s_own_reader(read):
     cli, (source, reader) = read("gmsdi-jamendo")
     assert source == reader.source
