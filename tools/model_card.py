@@ -8,6 +8,7 @@ Figures are of reports of these very weights; none is typed by hand.
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,22 @@ from stemweave.model.checkpoint import CARD, WEIGHTS, build_model, digest, read_
 from stemweave.model.config import ModelConfig, Sampling
 from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 
+Report = dict[str, Any]
+
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 ROWS = ("masked", "direct", "oracle")
+
+NEAR, SILENT, FIT = "Distance to real songs (log-mel statistics)", "Silent and noisy stems", "Do the stems belong together"
+RHYTHM, HARMONY = "rhythm (onsets)", "harmony (chroma)"
+BANDS = (
+    ("KAD × 100 to real songs", (NEAR, "KAD × 100"), ("generated", "real, half against half")),
+    ("the same at one loudness", (f"{NEAR[:-1]} at -23 LUFS)", "KAD × 100"), ("generated", "real, half against half")),
+    ("share of silent stems", (SILENT, "mean"), ("generated, silent", "real, silent")),
+    ("share of stems that are noise", (SILENT, "mean"), ("generated, noise", "real, noise")),
+    ("onsets alike, own stems less strangers'", (FIT, "difference"), (f"{RHYTHM}, generated", f"{RHYTHM}, real")),
+    ("chroma alike, own stems less strangers'", (FIT, "difference"), (f"{HARMONY}, generated", f"{HARMONY}, real")),
+)
+"""Figures of whole bands: what they are called, table and column, and the rows of what is invented and of real songs."""
 
 CARD_TEXT = """---
 library_name: stemweave
@@ -73,10 +88,9 @@ def words(config: ModelConfig) -> tuple[str, str]:
     return TEXTED if config.text else LATENT if config.codec else JOINT
 
 
-def figures(reports: list[dict[str, Any]]) -> Iterator[str]:
-    """One table of separations: data, likelihood and row against stems."""
+def separations(reports: list[Report]) -> Iterator[str]:
+    """One table: data, likelihood and row against stems."""
     if not reports:
-        yield "Not measured yet."
         return
     yield f"| active-only SI-SDRi, dB | {' | '.join(reports[0]['stems'])} | mean |"
     yield "|---" * (len(reports[0]["stems"]) + 2) + "|"
@@ -88,14 +102,45 @@ def figures(reports: list[dict[str, Any]]) -> Iterator[str]:
     yield ""
     sizes = {", ".join(r["data"]["splits"]): f"{r['songs']} songs, {r['seconds'] / 60:.0f} minutes" for r in reports}
     yield "; ".join(f"{name}: {size}" for name, size in sizes.items()) + "; 95 % intervals by song."
+    yield ""
 
 
-def measured(weights: str, results: Path) -> list[dict[str, Any]]:
+def separated(found: list[Report], weights: str) -> list[Report]:
     """The longest report on each set of songs and by each likelihood of separations by the weights with this SHA-256."""
-    found = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
     ours = [one for one in found if one["report"] == "separation" and one.get("model", {}).get("sha256") == weights]
     longest = {(*one["data"]["splits"], one["likelihood"]): one for one in sorted(ours, key=lambda one: one["seconds"])}
     return [longest[place] for place in sorted(longest)]
+
+
+def bands(found: list[Report], weights: str, config: ModelConfig) -> Iterator[str]:
+    """One table: the most takes by these weights at defaults beside real songs."""
+    own = {"coupling": config.settings.coupling, **asdict(config.settings.generate)}
+    takes = [one for one in found if one["report"] == "generation" and made_by(one) == [(weights, own)]]
+    if not takes:
+        return
+    most = max(takes, key=lambda one: one["made"]["songs"])
+    yield f"| whole bands: {most['made']['songs']} takes of {most['seconds']:g} s | invented | real |"
+    yield "|---|---|---|"
+    for title, (kind, column), (invented, real) in BANDS:
+        rows = next(table for table in most["tables"] if table["title"] == kind)
+        place, cells = rows["columns"].index(column), {row["name"]: row["cells"] for row in rows["rows"]}
+        yield f"| {title} | {shown_cell(cells[invented][place])} | {shown_cell(cells[real][place])} |"
+    yield ""
+    songs = f"{most['data']['songs']} songs of {', '.join(most['data']['splits'])}"
+    yield f"Real: {songs}; distances are those of one half of them to the other. 95 % intervals."
+    yield ""
+
+
+def made_by(one: Report) -> list[tuple[str, dict[str, Any]]]:
+    """The weights and the settings that made what a report is about."""
+    return [(maker["model"]["sha256"], maker["settings"]) for maker in one.get("made_by", [])]
+
+
+def shown_cell(cell: Report) -> str:
+    """value [low, high]."""
+    if cell["status"] != "ok":
+        return "–"
+    return f"{cell['value']:.2f}" + (f" [{cell['low']:.2f}, {cell['high']:.2f}]" if cell["low"] is not None else "")
 
 
 def shown(sampling: Sampling) -> str:
@@ -110,12 +155,15 @@ def card(folder: Path, hardware: str, results: Path = RESULTS) -> str:
     count = sum(parameter.numel() for parameter in build_model(config).parameters())
     settings, added = config.settings, config.codec is None or config.codec.linear
     likelihood, sampling = settings.likelihood, own_sampling(settings, own_likelihood(settings))
+    found = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
+    weights = digest(folder) if (folder / WEIGHTS).exists() else ""
+    figures = [*separations(separated(found, weights)), *bands(found, weights, config)] or ["Not measured yet.", ""]
     return CARD_TEXT.format(
         name=config.name, what=what.format(stems=", ".join(config.stems), rate=config.rate), millions=count / 1e6,
         trained_on=config.trained_on or "what its recipe says", steps=config.steps_trained, hardware=hardware, limits=limits,
         licence=config.licence or "not stated", coupling=settings.coupling,
         separation=f"separation by {likelihood}, {shown(sampling)}; " if added else "", generate=shown(settings.generate),
-        figures="\n".join(figures(measured(digest(folder), results) if (folder / WEIGHTS).exists() else [])),
+        figures="\n".join(figures[:-1]),
     )  # fmt: skip
 
 

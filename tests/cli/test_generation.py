@@ -113,6 +113,21 @@ def test_each_stem_is_nearest_to_its_own_kind(found):
         assert kinds[f"generated {name}"][name]["n"] == 16
 
 
+def test_a_report_says_which_models_made_the_bands(tmp_path):
+    made, by = write(tmp_path / "made", 8, first=100), {"model": {"name": "x", "sha256": "1"}, "settings": {"steps": 2}}
+    for number, place in enumerate(sorted(made.iterdir())):
+        settings = {"steps": 2 if number else 3}
+        facts = {**by, "settings": settings, "seed": number} if number < 3 else ["a list of others"]
+        (place / "manifest.json").write_text(json.dumps(facts))
+    asked = ["--made", made, "--data", write(tmp_path / "real", 8), "--beats", "composer", "--embedding", "log-mel"]
+    assert run(*asked, "--json", tmp_path / "one.json").exit_code == 0
+    told = json.loads((tmp_path / "one.json").read_text())["made_by"]
+    assert told == [by, {**by, "settings": {"steps": 3}}]
+    (place / "manifest.json").write_text('{"model": ')
+    with pytest.raises(DataError, match=r"manifest\.json cannot be read .* make the take again"):
+        run(*asked)
+
+
 def test_the_same_takes_made_otherwise_are_compared_take_by_take(tmp_path):
     real, made, noise = (
         write(tmp_path / "real", 8),

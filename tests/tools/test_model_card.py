@@ -3,11 +3,12 @@
 import json
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from stemweave.model.checkpoint import CARD, embedded, save
+from stemweave.model.checkpoint import CARD, embedded, read_config, save
 from stemweave.model.model import Model
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
@@ -46,6 +47,43 @@ def test_figures_are_those_of_these_weights_and_of_the_longest_report(folder: Pa
     assert "test-c" not in text
     assert "test-d" not in text
     assert "Soon." in text
+
+
+def invented(folder: Path, place: Path, songs: int, value: float, **settings: object) -> None:
+    """A report of whole bands, with one figure in each place of which the last is not there."""
+    own = read_config(folder).settings
+    by = {"coupling": own.coupling, **asdict(own.generate)} | settings
+    cell = {"value": value, "low": None, "high": None, "n": 3, "status": "ok"}
+    tables = [
+        {"title": title, "columns": [column], "rows": [{"name": name, "cells": [cell]} for name in names]}
+        for _, (title, column), names in model_card.BANDS
+    ]
+    tables[-1]["rows"][0]["cells"] = [cell | {"value": None, "status": "skipped"}]
+    merged: dict[str, dict[str, object]] = {}
+    for table in tables:
+        there = merged.setdefault(table["title"], table)
+        if there is not table:
+            there["rows"] = there["rows"] + table["rows"]
+    made = {
+        "report": "generation", "made": {"songs": songs}, "data": {"songs": 9, "splits": ["test-a"]}, "seconds": 6.0,
+        "made_by": [{"model": {"sha256": model_card.digest(folder)}, "settings": by}], "tables": list(merged.values()),
+    }  # fmt: skip
+    place.write_text(json.dumps(made))
+
+
+def test_whole_bands_are_those_made_at_defaults_and_the_most_of_them(folder: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    invented(folder, results / "few.json", 3, 1.0)
+    invented(folder, results / "most.json", 50, 2.0)
+    invented(folder, results / "otherwise.json", 90, 3.0, steps=99)
+    (results / "old.json").write_text(json.dumps({"report": "generation", "made": {"songs": 99}}))
+    text = model_card.card(folder, "Soon.", results)
+    assert "| whole bands: 50 takes of 6 s | invented | real |" in text
+    assert "| share of silent stems | 2.00 | 2.00 |" in text
+    assert "| chroma alike, own stems less strangers' | – |" in text
+    assert "Real: 9 songs of test-a" in text
+    assert "Not measured" not in text
 
 
 def test_a_card_says_what_kind_of_model_it_is_of(tiny_model: Model, text_model: Model) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from stemweave.cli import measuring, options
 from stemweave.cli.choices import EMBEDDINGS, LIKENESSES, BeatNames, Choices, GridWidth, available, timings
+from stemweave.cli.manifest import makers
 from stemweave.cli.values import stem_names
 from stemweave.data.layouts import Corpus
 from stemweave.data.tracks import BAND
@@ -90,6 +91,7 @@ def generation(
     songs_of = {"made": bands, "data": real, "beside": otherwise, "training": learnt}
     about = {
         **{name: measuring.about_songs(found, names) for name, found in songs_of.items() if found},
+        "made_by": makers(made),
         "stems": list(names),
         "seconds": seconds,
         "each": each,

@@ -1,8 +1,9 @@
 """The manifest beside every result: what made it, from what, how loud it is, and whether its parts sum up."""
 
+import json
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -16,6 +17,7 @@ from stemweave.audio.files import Reader
 from stemweave.audio.stemfiles import Level, Written, decibel, null_depth
 from stemweave.audio.stems import PRESENT
 from stemweave.cli.inputs import digest
+from stemweave.errors import DataError
 from stemweave.model import checkpoint
 from stemweave.tasks.studio import Studio
 
@@ -73,6 +75,25 @@ def describe(job: Job, folder: Path, done: Written, timing: Timing) -> Facts:
         "timings": {"seconds": round(timing.work, 3), "times_real_time": round(timing.sound / timing.work, 3)},
         "inputs": {name: input_facts(path) for name, path in job.inputs.items()},
     }
+
+
+def makers(folder: Path) -> list[Facts]:
+    """The models that made what lies under a folder, each with its settings, once; none of what has no manifests of ours.
+
+    Raises DataError for a manifest that is damaged.
+    """
+    found = {json.dumps(facts, sort_keys=True) for facts in _makers(folder)}
+    return [json.loads(facts) for facts in sorted(found)]
+
+
+def _makers(folder: Path) -> Iterator[Facts]:
+    for path in folder.rglob(MANIFEST):
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}): make the take again, or remove the file") from error
+        if isinstance(facts, dict) and {"model", "settings"} <= facts.keys():
+            yield {"model": facts["model"], "settings": facts["settings"]}
 
 
 def _null(job: Job, done: Written, shape: Mapping[str, int]) -> float | None:
