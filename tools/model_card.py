@@ -12,13 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from figures.reports import RESULTS, Report, of
+
 from stemweave.model.checkpoint import CARD, WEIGHTS, build_model, digest, read_config
 from stemweave.model.config import ModelConfig, Sampling
 from stemweave.tasks.likelihoods import own_likelihood, own_sampling
 
-Report = dict[str, Any]
-
-RESULTS = Path(__file__).parents[1] / "docs" / "results"
 ROWS = ("masked", "direct", "oracle")
 
 NEAR, SILENT, FIT = "Distance to real songs (log-mel statistics)", "Silent and noisy stems", "Do the stems belong together"
@@ -122,9 +121,7 @@ def bands(found: list[Report], weights: str, config: ModelConfig) -> Iterator[st
     yield f"| whole bands: {most['made']['songs']} takes of {most['seconds']:g} s | invented | real |"
     yield "|---|---|---|"
     for title, (kind, column), (invented, real) in BANDS:
-        rows = next(table for table in most["tables"] if table["title"] == kind)
-        place, cells = rows["columns"].index(column), {row["name"]: row["cells"] for row in rows["rows"]}
-        yield f"| {title} | {shown_cell(cells[invented][place])} | {shown_cell(cells[real][place])} |"
+        yield f"| {title} | {within(of(most, kind, invented, column))} | {within(of(most, kind, real, column))} |"
     yield ""
     songs = f"{most['data']['songs']} songs of {', '.join(most['data']['splits'])}"
     yield f"Real: {songs}; distances are those of one half of them to the other. 95 % intervals."
@@ -136,7 +133,7 @@ def made_by(one: Report) -> list[tuple[str, dict[str, Any]]]:
     return [(maker["model"]["sha256"], maker["settings"]) for maker in one.get("made_by", [])]
 
 
-def shown_cell(cell: Report) -> str:
+def within(cell: Report) -> str:
     """value [low, high]."""
     if cell["status"] != "ok":
         return "–"

@@ -1,6 +1,11 @@
 """The README's figures are those of the reports."""
 
-from tools.readme_figures import BEGIN, END, ROOT, of, readme_block, share, short
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+from figures.reports import ROOT, of, share, short
+from readme_figures import BEGIN, END, readme_block
 
 
 def test_the_readme_shows_what_the_reports_say():

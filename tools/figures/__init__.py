@@ -1,0 +1,1 @@
+"""The figures of the README, from the reports of runs/*.sh."""

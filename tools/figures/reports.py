@@ -1,0 +1,52 @@
+"""Reports, and single figures of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+Report = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results"
+
+
+def report(name: str) -> Report | None:
+    """A report, where it was made."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def table(found: Report, title: str) -> Report:
+    """One of a report's tables."""
+    named: Report = next(one for one in found["tables"] if one["title"] == title)
+    return named
+
+
+def of(found: Report, title: str, name: str, column: str) -> Report:
+    """A cell of one of a report's tables; an empty one where there is no such table, row or column."""
+    for one in found["tables"]:
+        for row in one["rows"]:
+            if one["title"] == title and row["name"] == name and column in one["columns"]:
+                cell: Report = row["cells"][one["columns"].index(column)]
+                return cell
+    return {"value": None, "status": "skipped"}
+
+
+def first(found: Report, title: str, name: str) -> str:
+    """What stands first in a row of one of a report's tables."""
+    return short(of(found, title, name, table(found, title)["columns"][0]))
+
+
+def cell(entry: Report) -> str:
+    """value [low, high]."""
+    return "–" if entry["status"] != "ok" else f"{entry['value']:.1f} [{entry['low']:.1f}, {entry['high']:.1f}]"
+
+
+def short(entry: Report) -> str:
+    """A value with two digits."""
+    return "–" if entry["value"] is None else f"{entry['value']:.2f}"
+
+
+def share(entry: Report) -> str:
+    """In percent."""
+    return "–" if entry["value"] is None else f"{100 * entry['value']:.0f} %"

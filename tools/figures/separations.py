@@ -1,0 +1,83 @@
+"""Songs taken apart: by `band`, by its likelihoods, by names."""
+
+from collections.abc import Iterator
+
+from figures.reports import Report, cell, report, table
+
+TOLD = {
+    "expected": "`gmsdi-band`, expected spectra",
+    "dirac": "`gmsdi-band`, separator",
+    "extractor": "`gmsdi-band`, extractor",
+    "ensemble": "`gmsdi-band`, ensemble",
+    "beside-band-learned": "`band`, learned",
+    "beside-band-dirac": "`band`, Dirac",
+}
+"""The rules that runs/gmsdi_separation.sh compares, by the names of its reports."""
+
+
+def separations() -> Iterator[str]:
+    """Active-only SI-SDRi of the published sets that were measured."""
+    found = {name: made for name in ("test-a", "test-b", "test-c", "test-d") if (made := report(f"separation-{name}"))}
+    stems = next(iter(found.values()))["stems"]
+    yield f"| active-only SI-SDRi, dB | {' | '.join(stems)} | mean |"
+    yield "|---|" + "---|" * (len(stems) + 1)
+    for name, made in found.items():
+        for row in ("masked", "direct", "oracle", "silence"):
+            yield f"| {name}, {row} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
+    yield ""
+    for name, made in found.items():
+        yield f"{name}: {made['songs']} songs, {made['seconds'] / 60:.0f} minutes; {settings(made)}."
+    yield "Intervals: 95 %, by song. Test-a has the instruments of the training songs, test-b others of the same fonts;"
+    yield "test-c and test-d other fonts."
+
+
+def settings(found: Report) -> str:
+    """How a report's separation was made."""
+    sampling = found["sampling"]
+    return f"{found['likelihood']}, {sampling['steps']} × {sampling['solver']}, {found['precision']} on {found['device']}"
+
+
+def rules() -> Iterator[str]:
+    """Likelihoods against evaluations: the means over stems of a grid of likelihood × steps."""
+    found = report("likelihoods")
+    if found is None:
+        return
+    steps = found["vary"]["steps"]
+    for one in found["tables"]:
+        mean = one["columns"].index("mean")
+        means = iter(row["cells"][mean] for row in one["rows"])
+        yield f"| {one['title']}: mean active-only SI-SDRi, dB; evaluations: | " + " | ".join(map(str, steps)) + " |"
+        yield "|---|" + "---|" * len(steps)
+        for rule in found["vary"]["likelihood"]:
+            yield f"| {rule} | " + " | ".join(cell(next(means)) for _ in steps) + " |"
+        yield ""
+    churn = ", ".join(f"{value:g}" for value in found["vary"]["churn"])
+    yield f"{found['data']['songs']} songs of 12 s; Euler, churn {churn}; 95 % intervals by song. By `{found['command']}`."
+
+
+def told() -> Iterator[str]:
+    """A model of text taking songs apart, beside `band`; what it finds of sounds that are not there."""
+    found = {name: made for name in TOLD if (made := report(f"gmsdi-band-{name}"))}
+    if not found:
+        return
+    any_of = next(iter(found.values()))
+    yield f"| active-only SI-SDRi, dB | {' | '.join(any_of['stems'])} | mean |"
+    yield "|---|" + "---|" * (len(any_of["stems"]) + 1)
+    for name, made in found.items():
+        for row in ("masked", "direct"):
+            yield f"| {TOLD[name]}, {row} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
+    yield ""
+    splits = ", ".join(any_of["data"]["splits"])
+    yield f"{splits}: {any_of['songs']} songs, {any_of['seconds'] / 60:.0f} minutes; 95 % intervals by song."
+
+
+def absent() -> Iterator[str]:
+    """How loud the answer is where a prompt's sound was taken out of the song."""
+    found = report("gmsdi-band-absent")
+    if found is None:
+        return
+    ghosts = table(found, "Ghosts in songs without the instrument")
+    yield "| dB relative to the song | " + " | ".join(row["name"] for row in ghosts["rows"]) + " |"
+    yield "|---|" + "---|" * len(ghosts["rows"])
+    for place, name in enumerate(ghosts["columns"][:2]):
+        yield f"| {name} | " + " | ".join(f"{row['cells'][place]['value']:.1f}" for row in ghosts["rows"]) + " |"
