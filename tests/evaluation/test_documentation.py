@@ -7,7 +7,7 @@ from stemweave.evaluation.protocols.cells import ENOUGH
 from stemweave.evaluation.reports.tables import LEAST_SONGS
 
 HERE = Path(__file__).parent
-PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text("utf-8")
+PAGE = " ".join((Path(__file__).parents[2] / "docs" / "evaluation.md").read_text("utf-8").split())
 NAMED = set(re.findall(r"`(test_\w+\.py)`", PAGE))
 
 
