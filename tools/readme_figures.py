@@ -1,9 +1,11 @@
-"""Writes the README's figures from docs/results/*.json, so that no number is typed by hand.
+"""Writes docs/figures.md, and the main ones of its figures into the README, from docs/results/*.json: none is typed by hand.
 
     python tools/readme_figures.py
 
 The reports come from runs/*.sh; all of them stand in docs/results.md, which those scripts write.
 """
+
+from collections.abc import Iterable
 
 from figures.accompaniments import contexts, partial
 from figures.bands import codecs, invented, more_sources, single, together
@@ -11,36 +13,59 @@ from figures.reports import ROOT
 from figures.separations import absent, rules, separations, told
 from figures.speeds import side_by_side, speed
 
+PAGE = ROOT / "docs" / "figures.md"
 BEGIN, END = "<!-- figures: written by tools/readme_figures.py -->", "<!-- end of figures -->"
 
 
-def readme_block() -> str:
-    """The README's figures."""
-    parts = {
-        "**Separation** by `band`, `runs/separation.sh`:": separations(),
+def main_figures() -> str:
+    """The README's."""
+    return laid_out(
+        {
+            "**Separation** by `band`, `runs/separation.sh`:": separations("masked", "oracle"),
+            "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:": told("masked"),
+            "**Asked for a sound that was taken out of the song**, the same, masked:": absent(),
+            "**Bands invented**, `runs/msldm_generation.sh`:": invented(),
+            "**What plays along with given drums**, `runs/gmsdi_generation.sh`:": partial(),
+            "**Speed and memory** of `band`, `runs/speed.sh`:": speed("speed"),
+            "**Speed and memory** of `gmsdi-band`, `runs/gmsdi_speed.sh`:": speed("gmsdi-band-speed"),
+            "**Speed** of `msldm-band`, `runs/msldm_speed.sh`:": side_by_side(
+                "msldm-band-speed", "msldm-band-speed-beside-band"
+            ),
+        }
+    )
+
+
+def page() -> str:
+    """docs/figures.md."""
+    title = "# Figures\n\nOf our own rendered band, and how to read them: the README and [evaluation.md](evaluation.md).\n\n"
+    more = {
+        "**Separation** by `band`, `runs/separation.sh`:": separations("masked", "direct", "oracle", "silence"),
         "**The same network through the paper's rules**, `runs/likelihoods.sh`:": rules(),
-        "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:": told(),
+        "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:": told("masked", "direct"),
         "**Asked for a sound that was taken out of the song**, the same, masked:": absent(),
         "**Stems that `gmsdi-band` makes together**, `runs/gmsdi_generation.sh`:": together(),
         "**Stems that `gmsdi-band` makes one by one**, the same:": single(),
-        "**Stems that `gmsdi-band` plays along**, the same:": partial(),
+        "**What plays along with given drums**, the same:": partial(),
         "**Two to eight sources**, `runs/gmsdi_sources.sh`:": more_sources(),
-        "**Music over latents**, `runs/msldm_generation.sh`:": invented(),
+        "**Bands invented**, `runs/msldm_generation.sh`:": invented(),
         "**What a codec keeps of single stems**, `runs/msldm_codec.sh`:": codecs(),
         "**Accompaniment by `band` hears its context**, `runs/accompaniment.sh`:": contexts(),
-        "**Speed and memory** of `band`, `runs/speed.sh`:": speed("speed"),
-        "**Speed and memory** of `gmsdi-band`, `runs/gmsdi_speed.sh`:": speed("gmsdi-band-speed"),
-        "**Speed** of `msldm-band`, `runs/msldm_speed.sh`:": side_by_side("msldm-band-speed", "msldm-band-speed-beside-band"),
     }
+    return title + laid_out(more) + "\n"
+
+
+def laid_out(parts: dict[str, Iterable[str]]) -> str:
+    """Titles, and what was measured."""
     return "\n\n".join(title + "\n\n" + ("\n".join(lines) or "Not measured yet.") for title, lines in parts.items())
 
 
 def main() -> None:
-    """Put them between their marks."""
+    """Write both."""
     readme = ROOT / "README.md"
     before, rest = readme.read_text().split(BEGIN)
-    readme.write_text(f"{before}{BEGIN}\n{readme_block()}\n{END}{rest.split(END)[1]}")
-    print("wrote the figures in README.md")
+    readme.write_text(f"{before}{BEGIN}\n{main_figures()}\n{END}{rest.split(END)[1]}")
+    PAGE.write_text(page())
+    print("wrote docs/figures.md and the figures in README.md")
 
 
 if __name__ == "__main__":

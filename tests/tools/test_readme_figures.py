@@ -5,12 +5,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 from figures.reports import ROOT, of, share, short
-from readme_figures import BEGIN, END, readme_block
+from readme_figures import BEGIN, END, PAGE, main_figures, page
 
 
 def test_the_readme_shows_what_the_reports_say():
     shown = (ROOT / "README.md").read_text().split(BEGIN)[1].split(END)[0].strip()
-    assert shown == readme_block().strip(), "python tools/readme_figures.py writes them"
+    assert shown == main_figures().strip(), "python tools/readme_figures.py writes them"
+    assert PAGE.read_text() == page(), "python tools/readme_figures.py writes them"
 
 
 def test_what_was_not_measured_is_a_dash():

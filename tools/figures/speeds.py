@@ -21,7 +21,7 @@ def speed(name: str) -> Iterator[str]:
 
 def side_by_side(name: str, rival: str) -> Iterator[str]:
     """How fast two models make music, from the reports of one run."""
-    found, other = report(name), report(rival)
+    found, other = report(name), report(f"{name}-beside-{rival}")
     if found and other:
         yield f"{threads(found)}; × real time of {pace(found)};"
         yield f"`{other['model']['name']}`: {pace(other)}."
