@@ -60,8 +60,8 @@ over() { # NAME RECIPE LATENTS CODEC: a diffusion model over the latents of a co
 
 codec() { # NAME STEPS ALONE OPTIONS…: a codec of single stems; its decoder then goes on alone, in $work/models/NAME-decoder
   # Alone it learns how its sound is heard, and not its waveform, which leaves much too quiet (docs/log.md, "latents drawn in").
-  local how=(--trainer.val_check_interval "$(or_quick 250 40)") # weights are written then: the last steps' only if it divides them
-  if $quick; then how+=(--model.warm_up 10 --data.valid_crops 4 --average.decay 0.9); fi
+  local how=()
+  if $quick; then how=(--trainer.val_check_interval 40 --model.warm_up 10 --data.valid_crops 4 --average.decay 0.9); fi
   fit "$1" sourcevae-band train validation "$2" --model.cool_down $(($2 * 2 / 3)) "${how[@]}" "${@:4}"
   mkdir -p "$work/runs/$1-decoder"
   if [ ! -f "$work/runs/$1-decoder/before" ]; then echo "$2" > "$work/runs/$1-decoder/before"; fi

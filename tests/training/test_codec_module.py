@@ -161,10 +161,12 @@ def test_a_resumed_training_is_the_uninterrupted_one(weight_norm: bool, tmp_path
     assert rates[0] == rates[1]
 
 
-def test_what_is_exported_is_the_average_without_weight_norm(tmp_path: Path) -> None:
+@pytest.mark.parametrize("validated", [3, 2, 500], ids=["with the last step", "before it", "never"])
+def test_what_is_exported_is_the_average_without_weight_norm(tmp_path: Path, validated: int) -> None:
+    """That of the last step, wherever the last validation was."""
     module = training(weight_norm=True, weights=Weights(waveform=1.0))
     export = ExportAverage(tmp_path / "codec", decay=0.5)
-    fitted(module, 3, export, limit_val_batches=2, val_check_interval=3)
+    fitted(module, 3, export, limit_val_batches=2, val_check_interval=validated)
     back = load_codec(tmp_path / "codec")
     assert back.config == dataclasses.replace(TINY, steps_trained=3)
     assert export._average_model is not None

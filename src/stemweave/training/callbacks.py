@@ -17,7 +17,7 @@ from stemweave.training.text_module import TextTraining
 
 
 class ExportAverage(WeightAveraging):
-    """Keeps an exponential average of the weights and writes it in our own format after every validation.
+    """Keeps an exponential average of the weights and writes it in our own format after every validation and at the end.
 
     The export says for how many steps its weights were trained in all, also those before this run (`start_from`).
 
@@ -46,10 +46,18 @@ class ExportAverage(WeightAveraging):
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """The average is still in place here; the parent takes it out again."""
-        writes = trainer.is_global_zero and not trainer.sanity_checking
-        if writes and isinstance(pl_module, StemTraining | TextTraining | CodecTraining):
-            save(pl_module.model, self.folder, steps_trained=self.before + trainer.global_step, overwrite=True)
+        if not trainer.sanity_checking:
+            self._write(trainer, pl_module)
         super().on_validation_epoch_end(trainer, pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """The parent has put the average in place, also of the steps after the last validation."""
+        super().on_train_end(trainer, pl_module)
+        self._write(trainer, pl_module)
+
+    def _write(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero and isinstance(pl_module, StemTraining | TextTraining | CodecTraining):
+            save(pl_module.model, self.folder, steps_trained=self.before + trainer.global_step, overwrite=True)
 
 
 class Listen(Callback):
