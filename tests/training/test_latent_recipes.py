@@ -115,3 +115,11 @@ def test_the_paper_s_recipes_are_the_published_models(read, name):
     assert config.frames(config.window) % config.net.grain == 0
     size = sum(parameter.numel() for parameter in cli.model.model.net.parameters())
     assert f"{size:,}".replace(",", " ") in RECIPES[name].read_text()
+
+
+def test_the_page_s_commands_put_things_where_the_recipe_takes_them():
+    recipe = yaml.safe_load(RECIPES["msldm-band"].read_text())
+    page = (FOLDER.parent / "docs" / "msldm.md").read_text()
+    latents = Path(recipe["data"]["init_args"]["train"]).parent
+    assert f"preprocess latents .work/cache -n {recipe['model']['codec']} -o {latents}\n" in page
+    assert f"-o {recipe['model']['codec']} --overwrite\n" in page
