@@ -113,8 +113,7 @@ def separated(found: list[Report], weights: str) -> list[Report]:
 
 def bands(found: list[Report], weights: str, config: ModelConfig) -> Iterator[str]:
     """One table: the most takes by these weights at defaults beside real songs."""
-    own = {"coupling": config.settings.coupling, **asdict(config.settings.generate)}
-    takes = [one for one in found if one["report"] == "generation" and made_by(one) == [(weights, own)]]
+    takes = [one for one in found if one["report"] == "generation" and made_by(one) == [(weights, at_defaults(config))]]
     if not takes:
         return
     most = max(takes, key=lambda one: one["made"]["songs"])
@@ -128,9 +127,23 @@ def bands(found: list[Report], weights: str, config: ModelConfig) -> Iterator[st
     yield ""
 
 
+def at_defaults(config: ModelConfig) -> dict[str, Any]:
+    """How a model makes whole bands unless it is asked otherwise, as manifests say it."""
+    own = {"coupling": config.settings.coupling, **asdict(config.settings.generate)}
+    if config.text:
+        own |= {"weight": config.text.generate.weight, "negatives": dict(config.text.generate.negatives)}
+    return own
+
+
 def made_by(one: Report) -> list[tuple[str, dict[str, Any]]]:
-    """The weights and the settings that made what a report is about."""
-    return [(maker["model"]["sha256"], maker["settings"]) for maker in one.get("made_by", [])]
+    """The weights and the settings, as far as these are of `at_defaults`, that made what a report is about."""
+    return [(maker["model"]["sha256"], plain(maker["settings"])) for maker in one.get("made_by", [])]
+
+
+def plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Without prompts, and of guidance its weight only."""
+    guided = {"weight": settings["guidance"]["weight"]} if "guidance" in settings else {}
+    return {name: value for name, value in settings.items() if name not in ("guidance", "prompts")} | guided
 
 
 def within(cell: Report) -> str:

@@ -86,6 +86,20 @@ def test_whole_bands_are_those_made_at_defaults_and_the_most_of_them(folder: Pat
     assert "Not measured" not in text
 
 
+def test_guidance_and_negative_prompts_are_no_default(text_model: Model, tmp_path: Path) -> None:
+    folder, results = tmp_path / "model", tmp_path / "results"
+    results.mkdir()
+    save(text_model, folder)
+    own = read_config(folder).text
+    assert own
+    told = {"prompts": {"bass": "Bass"}, "guidance": {"weight": own.generate.weight, "low": 0.0}}
+    negatives = dict(own.generate.negatives)
+    invented(folder, results / "own.json", 3, 1.0, **told, negatives=negatives)
+    invented(folder, results / "negative.json", 9, 1.0, **told, negatives={"bass": "Strings"})
+    invented(folder, results / "guided.json", 9, 1.0, **told | {"guidance": {"weight": 9.0}}, negatives=negatives)
+    assert "whole bands: 3 takes" in model_card.card(folder, "Soon.", results)
+
+
 def test_a_card_says_what_kind_of_model_it_is_of(tiny_model: Model, text_model: Model) -> None:
     assert "2302.02257" in model_card.words(tiny_model.config)[0]
     assert "2403.11706" in model_card.words(text_model.config)[0]
