@@ -93,8 +93,10 @@ def invented() -> Iterator[str]:
     near = "Distance to real songs (log-mel statistics{})"
     for what, made in found.items():
         distances = (first(made, near.format(how), "generated") for how in ("", " at -23 LUFS"))
-        rates = (of(made, "Silent and noisy stems", f"generated, {kind}", "mean") for kind in ("silent", "noise"))
-        yield f"| {what} | {' | '.join([*distances, *map(share, rates), *gaps(made)])} |"
+        rates = [share(of(made, "Silent and noisy stems", f"generated, {kind}", "mean")) for kind in ("silent", "noise")]
+        if len(made["stems"]) == 1:  # of a mixture
+            rates = ["–"] * 2
+        yield f"| {what} | {' | '.join([*distances, *rates, *gaps(made)])} |"
     last = next(iter(found.values()))
     rates = (of(last, "Silent and noisy stems", f"real, {kind}", "mean") for kind in ("silent", "noise"))
     distances = (first(last, near.format(how), "real, shuffled") for how in ("", " at -23 LUFS"))
