@@ -7,7 +7,7 @@ source "$(dirname "$0")/gmsdi.sh"
 source runs/training.sh
 if [ "$model" = gmsdi-unet-band ]; then
   songs_to_learn_from
-  fit gmsdi-unet-band gmsdi-unet-band train validation "$(or_quick 6000 40)" \
+  fit gmsdi-unet-band gmsdi-unet-band train validation "$(or_quick 4000 40)" \
     $(or_quick "" "--trainer.val_check_interval 40 --model.cool_down 20 --model.warm_up 10 --average.decay 0.9")
   model="$work/models/gmsdi-unet-band"
 fi
