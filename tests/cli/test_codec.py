@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from stemweave.cli.evaluate import app
 from stemweave.errors import DataError, ModelError, UsageError
 from stemweave.model.checkpoint import digest, save
+from stemweave.model.codec import joined
 
 STEMS = ("bass", "piano")
 
@@ -57,6 +58,18 @@ def test_a_trained_codec_beside_them(run, latent_model, tmp_path):
     assert rates["tiny-codec (float32 latents)"] == pytest.approx(3 * 32 * 2205 / 1000, rel=0.01)
     assert list(rates) == ["Opus 24 kbit/s", "tiny-codec (float32 latents)"]
     assert report["codecs"] == {"mine": digest(tmp_path / "mine")}
+
+
+def test_a_codec_with_a_vae_for_each_stem_codes_each_by_its_own(run, latent_model, tmp_path):
+    save(joined("each", dict.fromkeys(STEMS, latent_model.codec)), tmp_path / "each", precision=torch.float32)
+    save(latent_model.codec, tmp_path / "one", precision=torch.float32)
+    place = tmp_path / "codec.json"
+    assert run("--codec", tmp_path / "each", "--codec", tmp_path / "one", "--json", place).exit_code == 0
+    for table in json.loads(place.read_text())["tables"]:
+        *_, each, one = ([cell["value"] for cell in row["cells"]] for row in table["rows"])
+        assert each == one, "both are the same network"
+    with pytest.raises(ModelError, match="and none for 'vocals'"):
+        run("--codec", tmp_path / "each", "--stems", "bass,vocals")
 
 
 def test_refuses_what_is_no_trained_codec(run, tiny_folder, tmp_path):

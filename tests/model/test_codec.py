@@ -173,6 +173,19 @@ def test_a_vae_per_stem_wants_just_these_stems(codec: Codec, latent_model: Model
     assert model.codec.encode(noise(1, 4, 1, 50)).shape == model.shape(1, 50)
 
 
+def test_a_stem_s_own_vae_codes_alone_as_it_does_beside_the_others(codec: Codec) -> None:
+    bass, drums = two(codec)
+    both, audio = joined("both", {"bass": bass, "drums": drums}), noise(2, 2, 1, 57)
+    latents = both.encode(audio)
+    for stem, name in enumerate(both.config.stems):
+        alone = both.of(name)
+        assert torch.equal(alone.encode(audio[:, stem : stem + 1]), latents[:, stem : stem + 1])
+        assert torch.equal(alone.decode(latents[:, stem : stem + 1], 57), both.decode(latents, 57)[:, stem : stem + 1])
+    assert codec.of("anything") is codec
+    with pytest.raises(ModelError, match="both has a VAE for each of bass, drums, and none for 'piano'"):
+        both.of("piano")
+
+
 def test_what_cannot_be_joined(codec: Codec) -> None:
     bass, drums = two(codec)
     both = joined("both", {"bass": bass, "drums": drums})

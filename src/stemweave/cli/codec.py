@@ -37,7 +37,8 @@ def codec(
     names = stem_names(stems, "--stems") or ()
     measuring.above_zero("--seconds", seconds)
     places = [find(name) for name in learned]
-    chosen = [_codec(word) for word in stem_names(codecs, "--codecs") or ()] + [Learned(load_codec(place)) for place in places]
+    chosen: list[list[Codec]] = [[_codec(word)] * len(names) for word in stem_names(codecs, "--codecs") or ()]
+    chosen += [[Learned(trained.of(name)) for name in names] for trained in map(load_codec, places)]
     reports.free(json_file, overwrite)
     corpus = measuring.corpus(data, split, songs, names)
     weights = {place.name: digest(place) for place in places}

@@ -135,6 +135,20 @@ class Codec(nn.Module):
             raise ModelError(f"codec {self.config.name} has a VAE for each of {known}, in this order; got {stems} stems")
         return list(self.nets)  # type: ignore[arg-type]
 
+    def of(self, stem: str) -> "Codec":
+        """The codec of that stem alone, sharing its weights. Raises ModelError for a stem that it has no VAE for."""
+        config = self.config
+        if not config.stems:
+            return self
+        if stem not in config.stems:
+            raise ModelError(f"codec {config.name} has a VAE for each of {', '.join(config.stems)}, and none for {stem!r}")
+        place = config.stems.index(stem)
+        own = slice(place * self.channels, (place + 1) * self.channels)
+        with torch.device("meta"):
+            alone = Codec(replace(config, stems=(), mean=config.mean[own], std=config.std[own]))
+        alone.net = self.nets[place]  # type: ignore[assignment]
+        return alone
+
     def silence(self, stems: int) -> Tensor:
         """The latents of silence away from its ends. Shape: (stems, latents)."""
         middle = chunked.context(self.config.net)

@@ -46,9 +46,15 @@ def songs(tmp_path):
     return [song(tmp_path / str(number), number) for number in range(3)]
 
 
+def test_a_stem_may_have_a_codec_of_its_own(songs):
+    own = [Steps(0.01), Steps(0.1), Steps(0.2)]
+    (kept,) = measure(songs[2:], NAMES, [own], 3.0)
+    assert [one.kbits for one in kept.stems] == [100, 10, 5]
+
+
 def test_the_middle_of_every_stem_that_sounds_goes_through_every_codec(songs):
     codecs = [Steps(0.01), Steps(0.1)]
-    found = list(measure(songs, NAMES, codecs, 2.0))
+    found = list(measure(songs, NAMES, [[codec] * 3 for codec in codecs], 2.0))
     assert [(kept.song, kept.codec) for kept in found] == [
         (f"song{number}", codec.name) for number in range(3) for codec in codecs
     ]
@@ -59,7 +65,7 @@ def test_the_middle_of_every_stem_that_sounds_goes_through_every_codec(songs):
 
 
 def test_figures_are_means_over_songs(songs):
-    found = list(measure(songs, NAMES, [Steps(0.01), Steps(0.1)], 2.0))
+    found = list(measure(songs, NAMES, [[Steps(0.01)] * 3, [Steps(0.1)] * 3], 2.0))
     made = tables(found, NAMES, seed=3)
     assert [table.title for table in made] == ["Codecs: SI-SDR, dB", "Codecs: mel distance", "Codecs: kbit/s"]
     for table, key in zip(made, ("si_sdr", "mel", "kbits"), strict=True):
@@ -81,6 +87,6 @@ def test_a_stem_that_never_sounds_is_skipped():
 
 def test_songs_that_do_not_fit_are_refused(songs):
     with pytest.raises(DataError, match=r"song0 has 3.00 s, expected at least 3.5 s; ask for fewer seconds"):
-        next(measure(songs, NAMES, [Steps(0.1)], 3.5))
+        next(measure(songs, NAMES, [[Steps(0.1)] * 3], 3.5))
     with pytest.raises(DataError, match="song0 holds bass, drums, piano, expected all of bass, vocals"):
-        next(measure(songs, ("bass", "vocals"), [Steps(0.1)], 1.0))
+        next(measure(songs, ("bass", "vocals"), [[Steps(0.1)] * 2], 1.0))

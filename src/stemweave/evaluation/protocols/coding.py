@@ -24,10 +24,11 @@ class Kept:
     stems: tuple[Fidelity | None, ...]
 
 
-def measure(tracks: Sequence[Track], names: Sequence[str], codecs: Sequence[Codec], seconds: float) -> Iterator[Kept]:
+def measure(tracks: Sequence[Track], names: Sequence[str], codecs: Sequence[Sequence[Codec]], seconds: float) -> Iterator[Kept]:
     """Song by song and codec by codec; of each song the middle ``seconds``, mono.
 
-    Raises :class:`DataError` for a song that is shorter or does not say what each of ``names`` is.
+    A codec is given once for each of ``names``, because some have a network for each. Raises :class:`DataError` for a song that is
+    shorter or does not say what each of ``names`` is.
     """
     for track in tracks:
         if not all(track.known(names)):
@@ -39,8 +40,9 @@ def measure(tracks: Sequence[Track], names: Sequence[str], codecs: Sequence[Code
         stems = audio[..., start : start + length]
         heard = [bool(decibels(stem.flatten()) >= ACTIVE) for stem in stems]
         for codec in codecs:
-            kept = tuple(fidelity(codec, stem, track.rate) if on else None for stem, on in zip(stems, heard, strict=True))
-            yield Kept(track.id, codec.name, kept)
+            sent = zip(codec, stems, heard, strict=True)
+            kept = tuple(fidelity(own, stem, track.rate) if on else None for own, stem, on in sent)
+            yield Kept(track.id, codec[0].name, kept)
 
 
 def tables(found: Sequence[Kept], names: Sequence[str], seed: int = 0) -> list[Table]:
