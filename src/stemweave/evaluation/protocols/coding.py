@@ -27,8 +27,8 @@ class Kept:
 def measure(tracks: Sequence[Track], names: Sequence[str], codecs: Sequence[Sequence[Codec]], seconds: float) -> Iterator[Kept]:
     """Song by song and codec by codec; of each song the middle ``seconds``, mono.
 
-    A codec is given once for each of ``names``, because some have a network for each. Raises :class:`DataError` for a song that is
-    shorter or does not say what each of ``names`` is.
+    A codec is given once for each of ``names``, because some have a network for each. Raises :class:`DataError` for a song that
+    is shorter or does not say what each of ``names`` is.
     """
     for track in tracks:
         if not all(track.known(names)):
