@@ -8,7 +8,7 @@ The reports come from runs/*.sh; all of them stand in docs/results.md, which tho
 from collections.abc import Iterable
 
 from figures.accompaniments import contexts, partial
-from figures.bands import codecs, invented, more_sources, single, together
+from figures.bands import codecs, codecs_in_short, invented, more_sources, single, together
 from figures.reports import ROOT
 from figures.separations import absent, rules, separations, told
 from figures.speeds import side_by_side, speed
@@ -25,6 +25,7 @@ def main_figures() -> str:
             "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:": told("masked"),
             "**Asked for a sound that was taken out of the song**, the same, masked:": absent(),
             "**Bands invented**, `runs/msldm_generation.sh`:": invented(),
+            "**What its codec keeps**, `runs/msldm_codec.sh`:": codecs_in_short(),
             "**What plays along with given drums**, `runs/gmsdi_generation.sh`:": partial(),
             "**Speed and memory** of `band`, `runs/speed.sh`:": speed("speed"),
             "**Speed and memory** of `gmsdi-band`, `runs/gmsdi_speed.sh`:": speed("gmsdi-band-speed"),

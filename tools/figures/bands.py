@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from figures.reports import Report, first, of, report, share, short, table
+from figures.reports import Report, cell, first, of, report, share, short, table
 from stemweave.tasks.coupled import COUPLINGS
 
 SINGLE = {
@@ -124,3 +124,14 @@ def codecs() -> Iterator[str]:
         measure = one["title"].removeprefix("Codecs: ")
         for row in one["rows"]:
             yield f"| {row['name']} | {measure} | {' | '.join(short(entry) for entry in row['cells'])} |"
+
+
+def codecs_in_short() -> Iterator[str]:
+    """The means over stems."""
+    found = report("msldm-band-codec")
+    if found is None:
+        return
+    yield f"| single stems through | {' | '.join(one['title'].removeprefix('Codecs: ') for one in found['tables'])} |"
+    yield "|---|" + "---|" * len(found["tables"])
+    for rows in zip(*(one["rows"] for one in found["tables"]), strict=True):
+        yield f"| {rows[0]['name']} | {' | '.join(cell(row['cells'][-1]) for row in rows)} |"
