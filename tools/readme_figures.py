@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from figures.accompaniments import contexts, partial
 from figures.bands import codecs, codecs_in_short, invented, more_sources, single, together
 from figures.reports import ROOT
-from figures.separations import absent, rules, separations, told
+from figures.separations import absent, another, rules, separations, told
 from figures.speeds import side_by_side, speed
+
+from stemweave.tasks.coupled import COUPLINGS
 
 PAGE = ROOT / "docs" / "figures.md"
 BEGIN, END = "<!-- figures: written by tools/readme_figures.py -->", "<!-- end of figures -->"
@@ -26,7 +28,9 @@ def main_figures() -> str:
             "**Asked for a sound that was taken out of the song**, the same, masked:": absent(),
             "**Bands invented**, `runs/msldm_generation.sh`:": invented(),
             "**What its codec keeps**, `runs/msldm_codec.sh`:": codecs_in_short(),
-            "**What plays along with given drums**, `runs/gmsdi_generation.sh`:": partial(),
+            "**What plays along with given drums**, `runs/gmsdi_generation.sh`, `runs/msldm_accompaniment.sh`:": partial(
+                "consistent"
+            ),
             "**Speed and memory** of `band`, `runs/speed.sh`:": speed("speed"),
             "**Speed and memory** of `gmsdi-band`, `runs/gmsdi_speed.sh`:": speed("gmsdi-band-speed"),
             "**Speed** of `msldm-band`, `runs/msldm_speed.sh`:": side_by_side(
@@ -43,14 +47,18 @@ def page() -> str:
         "**Separation** by `band`, `runs/separation.sh`:": separations("masked", "direct", "oracle", "silence"),
         "**The same network through the paper's rules**, `runs/likelihoods.sh`:": rules(),
         "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:": told("masked", "direct"),
-        "**Asked for a sound that was taken out of the song**, the same, masked:": absent(),
+        "**The same on another architecture**, the published U-Net made small, `runs/gmsdi_validation.sh`:": another(
+            "masked", "direct"
+        ),
+        "**Asked for a sound that was taken out of the song**, `gmsdi-band` again, masked:": absent(),
         "**Stems that `gmsdi-band` makes together**, `runs/gmsdi_generation.sh`:": together(),
         "**Stems that `gmsdi-band` makes one by one**, the same:": single(),
-        "**What plays along with given drums**, the same:": partial(),
+        "**What plays along with given drums**, the same:": partial(*COUPLINGS),
         "**Two to eight sources**, `runs/gmsdi_sources.sh`:": more_sources(),
         "**Bands invented**, `runs/msldm_generation.sh`:": invented(),
         "**What a codec keeps of single stems**, `runs/msldm_codec.sh`:": codecs(),
-        "**Accompaniment by `band` hears its context**, `runs/accompaniment.sh`:": contexts(),
+        "**Accompaniment by `band` hears its context**, `runs/accompaniment.sh`:": contexts("context"),
+        "**Accompaniment by `msldm-band` hears its context**, `runs/msldm_accompaniment.sh`:": contexts("msldm-band-context"),
     }
     return title + laid_out(more) + "\n"
 

@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 
 from figures.reports import of, report, short
-from stemweave.tasks.coupled import COUPLINGS
+
+OTHERS = {
+    "msldm-band-partial": "`msldm-band`, learned",
+    "msldm-band-partial-beside-band": "`band`, learned",
+    "gmsdi-band-partial-beside-band": "`band`, replacement",
+}
+"""What else is given the same drums, by the names of their reports."""
 
 
-def partial() -> Iterator[str]:
-    """Does what plays along with given drums hear them? By each coupling, and by a model that hears stems."""
-    names = {f"gmsdi-band-partial-{name}": f"`{name}`" for name in COUPLINGS} | {"gmsdi-band-partial-beside-band": "`band`"}
+def partial(*couplings: str) -> Iterator[str]:
+    """Does what plays along with given drums hear them? By these couplings, and by models that hear stems."""
+    names = {f"gmsdi-band-partial-{name}": f"`gmsdi-band`, {name}" for name in couplings} | OTHERS
     found = {what: made for name, what in names.items() if (made := report(name))}
     if not found:
         return
@@ -25,12 +31,12 @@ def partial() -> Iterator[str]:
     yield f"| the original stems | – | – | – | {short(alike)} | – |"
     yield f"| nothing | – | – | – | – | {short(alone)} |"
     yield ""
-    yield f"{last['data']['songs']} songs, {last['seconds']:.0f} s of each; correlations of onsets."
+    yield f"{last['data']['songs']} songs, {last['seconds']:.0f} s of each; correlations of onsets, p by Holm's rule."
 
 
-def contexts() -> Iterator[str]:
-    """Whether accompaniment hears its context."""
-    found = report("context-drums")
+def contexts(name: str) -> Iterator[str]:
+    """Whether accompaniment hears its context, by the reports NAME-drums and NAME-bass."""
+    found = report(f"{name}-drums")
     if found is None:
         return
     how = found["sampling"]
@@ -40,7 +46,7 @@ def contexts() -> Iterator[str]:
     yield "| given | correlation | own | swapped | own is better | sign test, p |"
     yield "|---|---|---|---|---|---|"
     for given in ("drums", "bass"):
-        if found := report(f"context-{given}"):
+        if found := report(f"{name}-{given}"):
             for measure, verdict in found["verdicts"].items():
                 own, swapped = (f"{verdict[key]['value']:.3f}" for key in ("own", "swapped"))
                 better = f"{verdict['better']} of {len(found['pairs'])}"

@@ -1,18 +1,26 @@
 """Songs taken apart: by `band`, by its likelihoods, by names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from figures.reports import Report, cell, report, table
 
 TOLD = {
-    "expected": "`gmsdi-band`, expected spectra",
-    "dirac": "`gmsdi-band`, separator",
-    "extractor": "`gmsdi-band`, extractor",
-    "ensemble": "`gmsdi-band`, ensemble",
-    "beside-band-learned": "`band`, learned",
-    "beside-band-dirac": "`band`, Dirac",
+    "gmsdi-band-expected": "`gmsdi-band`, expected spectra",
+    "gmsdi-band-dirac": "`gmsdi-band`, separator",
+    "gmsdi-band-extractor": "`gmsdi-band`, extractor",
+    "gmsdi-band-ensemble": "`gmsdi-band`, ensemble",
+    "gmsdi-band-beside-band-learned": "`band`, learned",
+    "gmsdi-band-beside-band-dirac": "`band`, Dirac",
 }
 """The rules that runs/gmsdi_separation.sh compares, by the names of its reports."""
+
+ANOTHER = {
+    "gmsdi-unet-band-dirac": "`gmsdi-unet-band`, separator",
+    "gmsdi-unet-band-extractor": "`gmsdi-unet-band`, extractor",
+    "gmsdi-unet-band-ensemble": "`gmsdi-unet-band`, ensemble",
+    "gmsdi-unet-band-beside-gmsdi-band-ensemble": "`gmsdi-band`, ensemble",
+}
+"""The same rules on another network, and the embedded one on the same songs."""
 
 
 def separations(*rows: str) -> Iterator[str]:
@@ -57,7 +65,17 @@ def rules() -> Iterator[str]:
 
 def told(*rows: str) -> Iterator[str]:
     """A model of text taking songs apart, beside `band`: masked, direct."""
-    found = {name: made for name in TOLD if (made := report(f"gmsdi-band-{name}"))}
+    return beside(TOLD, rows)
+
+
+def another(*rows: str) -> Iterator[str]:
+    """A model of text of another architecture doing so: masked, direct."""
+    return beside(ANOTHER, rows)
+
+
+def beside(names: Mapping[str, str], rows: Sequence[str]) -> Iterator[str]:
+    """Separations of the same songs."""
+    found = {called: made for name, called in names.items() if (made := report(name))}
     if not found:
         return
     any_of = next(iter(found.values()))
@@ -65,10 +83,10 @@ def told(*rows: str) -> Iterator[str]:
     yield "|---|" + "---|" * (len(any_of["stems"]) + 1)
     for name, made in found.items():
         for row in rows:
-            yield f"| {TOLD[name]}, {row} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
+            yield f"| {name}, {row} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
     yield ""
     splits = ", ".join(any_of["data"]["splits"])
-    yield f"{splits}: {any_of['songs']} songs, {any_of['seconds'] / 60:.0f} minutes; 95 % intervals by song."
+    yield f"{splits}: {any_of['songs']} songs, {any_of['seconds'] / 60:.1f} minutes; 95 % intervals by song."
 
 
 def absent() -> Iterator[str]:
