@@ -43,9 +43,9 @@ learn() { # NAME RECIPE TRAIN VALIDATION OPTIONS…: one run of training
     --average.folder "$work/models/$1" --checkpoint.dirpath "$work/runs/$1" "${@:5}"
 }
 
-latents() { # CODEC NAME OPTIONS…: of both splits, under $work/cache/NAME-train and $work/cache/NAME-validation
+latents() { # CODEC NAME OPTIONS…: of both splits, under $work/cache/NAME-of-CODEC-train and $work/cache/NAME-of-CODEC-validation
   for split in train validation; do
-    "$sw" preprocess latents "$(echo "$work/cache/$split"/*)" -n "$1" -o "$work/cache/$2-$split/$split" "${@:3}" >&2
+    "$sw" preprocess latents "$(echo "$work/cache/$split"/*)" -n "$1" -o "$work/cache/$2-of-$(basename "$1")-$split/$split" "${@:3}" >&2
   done
 }
 
@@ -55,7 +55,9 @@ over() { # NAME RECIPE LATENTS CODEC: a diffusion model over the latents of a co
     how+=(--trainer.val_check_interval 40 --model.cool_down 20 --model.warm_up 10 --data.valid_crops 4)
     how+=(--data.batch_size 4 --average.decay 0.9)
   fi
-  fit "$1" "$2" "$3-train" "$3-validation" "$(or_quick 9000 40)" "${how[@]}"
+  local cached
+  cached="$3-of-$(basename "$4")"
+  fit "$1" "$2" "$cached-train" "$cached-validation" "$(or_quick 9000 40)" "${how[@]}"
 }
 
 codec() { # NAME STEPS ALONE OPTIONS…: a codec of single stems; its decoder then goes on alone, in $work/models/NAME-decoder
