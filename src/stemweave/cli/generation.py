@@ -83,8 +83,7 @@ def generation(
     likenesses, no_likeness = _named(LIKENESSES, likeness if training else None, "--likeness")
     names, opened = _mixtures(beside) if mixtures else (names, partial(measuring.corpus, stems=names))
     bands, real = opened(made, "", None), opened(data, split, songs)
-    learnt = opened(training, "", None) if training else None
-    otherwise = opened(beside, "", None) if beside else None
+    learnt, otherwise = (opened(folder, "", None) if folder else None for folder in (training, beside))
     generated, originals = (_excerpts(found, names, seconds, each) for found in (bands, real))
     as_many = _excerpts(learnt[: len(real)], names, seconds, each) if learnt else []
     paired = _excerpts(otherwise, names, seconds, each) if otherwise else []
