@@ -7,8 +7,7 @@ source "$(dirname "$0")/gmsdi.sh"
 source runs/training.sh
 if [ "$model" = gmsdi-unet-band ]; then
   songs_to_learn_from
-  fit gmsdi-unet-band gmsdi-unet-band train validation "$(or_quick 4000 40)" \
-    $(or_quick "" "--trainer.val_check_interval 40 --model.cool_down 20 --model.warm_up 10 --average.decay 0.9")
+  fit gmsdi-unet-band gmsdi-unet-band train validation "$(or_quick 4000 40)" $(brief 40)
   model="$work/models/gmsdi-unet-band"
 fi
 same=(--model "$model" --work "$work" --out "$out" --at-most "$most")
@@ -16,6 +15,7 @@ if [ -n "$data" ]; then same+=(--data "$data"); fi
 if [ -n "$split" ]; then same+=(--split "$split"); fi
 if $quick; then same+=(--quick); fi
 for study in grid separation generation sources; do "runs/gmsdi_$study.sh" "${same[@]}"; done
+if [ "$name" = gmsdi-band ]; then exit; fi
 ours=docs/results
 if [ -n "$data" ]; then ours="$work/results/gmsdi-band-$(basename "$data")"; fi
 if $quick; then ours="$ours/quick"; fi

@@ -19,12 +19,6 @@ if [ -n "$data" ]; then heard="the songs of $(basename "$data")"; else
   heard+=" through FluidSynth, and procedural instruments)"
 fi
 
-brief() { # STEPS: what a run has besides its recipe that only shows that it runs
-  if $quick; then
-    echo "--trainer.val_check_interval $1 --model.cool_down $(($1 / 2)) --model.warm_up 10 --average.decay 0.9"
-  fi
-}
-
 small() { # a small network for `band`, for the same
   if $quick; then echo "--model.config.net.widths [128,128] --model.config.net.blocks [1,1]"; fi
 }

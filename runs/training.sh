@@ -14,6 +14,12 @@ songs_to_learn_from() { # under $work/cache/train and $work/cache/validation
   cache validation "$(or_quick 24 8)" "$(or_quick 45 12)" validation
 }
 
+brief() { # STEPS: what a run has besides its recipe that only shows that it runs
+  if $quick; then
+    echo "--trainer.val_check_interval $1 --model.cool_down $(($1 / 2)) --model.warm_up 10 --average.decay 0.9"
+  fi
+}
+
 fit() { # NAME RECIPE TRAIN VALIDATION STEPS OPTIONS…: a model in $work/models/NAME, trained for so many steps in all
   # Goes on where it stopped: from its checkpoint, or from the weights alone where that is lost.
   local run="$work/runs/$1" place="$work/models/$1" from=()
@@ -50,11 +56,8 @@ latents() { # CODEC NAME OPTIONS…: of both splits, under $work/cache/NAME-of-C
 }
 
 over() { # NAME RECIPE LATENTS CODEC: a diffusion model over the latents of a codec
-  local how=(--data.codec "$4" --model.codec "$4")
-  if $quick; then
-    how+=(--trainer.val_check_interval 40 --model.cool_down 20 --model.warm_up 10 --data.valid_crops 4)
-    how+=(--data.batch_size 4 --average.decay 0.9)
-  fi
+  local how=(--data.codec "$4" --model.codec "$4" $(brief 40))
+  if $quick; then how+=(--data.valid_crops 4 --data.batch_size 4); fi
   local cached
   cached="$3-of-$(basename "$4")"
   fit "$1" "$2" "$cached-train" "$cached-validation" "$(or_quick 9000 40)" "${how[@]}"

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from figures.reports import RESULTS, Report, of
+from figures.reports import RESULTS, Report, cell, of
 
 from stemweave.model.checkpoint import CARD, WEIGHTS, build_model, digest, read_config
 from stemweave.model.config import ModelConfig, Sampling
@@ -120,7 +120,7 @@ def bands(found: list[Report], weights: str, config: ModelConfig) -> Iterator[st
     yield f"| whole bands: {most['made']['songs']} takes of {most['seconds']:g} s | invented | real |"
     yield "|---|---|---|"
     for title, (kind, column), (invented, real) in BANDS:
-        yield f"| {title} | {within(of(most, kind, invented, column))} | {within(of(most, kind, real, column))} |"
+        yield f"| {title} | {cell(of(most, kind, invented, column), 2)} | {cell(of(most, kind, real, column), 2)} |"
     yield ""
     songs = f"{most['data']['songs']} songs of {', '.join(most['data']['splits'])}"
     yield f"Real: {songs}; distances are those of one half of them to the other. 95 % intervals."
@@ -144,13 +144,6 @@ def plain(settings: dict[str, Any]) -> dict[str, Any]:
     """Without prompts, and of guidance its weight only."""
     guided = {"weight": settings["guidance"]["weight"]} if "guidance" in settings else {}
     return {name: value for name, value in settings.items() if name not in ("guidance", "prompts")} | guided
-
-
-def within(cell: Report) -> str:
-    """value [low, high]."""
-    if cell["status"] != "ok":
-        return "–"
-    return f"{cell['value']:.2f}" + (f" [{cell['low']:.2f}, {cell['high']:.2f}]" if cell["low"] is not None else "")
 
 
 def shown(sampling: Sampling) -> str:

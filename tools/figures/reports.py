@@ -37,9 +37,14 @@ def first(found: Report, title: str, name: str) -> str:
     return short(of(found, title, name, table(found, title)["columns"][0]))
 
 
-def cell(entry: Report) -> str:
-    """value [low, high]."""
-    return "–" if entry["status"] != "ok" else f"{entry['value']:.1f} [{entry['low']:.1f}, {entry['high']:.1f}]"
+def cell(entry: Report, digits: int = 1) -> str:
+    """value [low, high], or the value alone where it has no interval."""
+    if entry["status"] != "ok":
+        return "–"
+    value, low, high = (
+        entry[name] if entry[name] is None else f"{entry[name]:.{digits}f}" for name in ("value", "low", "high")
+    )
+    return f"{value}" if low is None else f"{value} [{low}, {high}]"
 
 
 def short(entry: Report) -> str:
