@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from figures.reports import RESULTS, Report, cell, of
+from figures.separations import improvements
 
 from stemweave.model.checkpoint import CARD, WEIGHTS, build_model, digest, read_config
 from stemweave.model.config import ModelConfig, Sampling
@@ -91,14 +92,12 @@ def separations(reports: list[Report]) -> Iterator[str]:
     """One table: data, likelihood and row against stems."""
     if not reports:
         return
-    yield f"| active-only SI-SDRi, dB | {' | '.join(reports[0]['stems'])} | mean |"
-    yield "|---" * (len(reports[0]["stems"]) + 2) + "|"
-    for report in reports:
-        for row in (row for row in ROWS if row in report["rows"]):
-            cells = report["rows"][row]["metrics"]["si_sdri"].values()
-            names = f"{', '.join(report['data']['splits'])}, {report['likelihood']}, {row}"
-            yield f"| {names} | " + " | ".join(f"{c['value']:.1f} [{c['low']:.1f}, {c['high']:.1f}]" for c in cells) + " |"
-    yield ""
+    yield from improvements(
+        (f"{', '.join(one['data']['splits'])}, {one['likelihood']}, {row}", one, row)
+        for one in reports
+        for row in ROWS
+        if row in one["rows"]
+    )
     sizes = {", ".join(r["data"]["splits"]): f"{r['songs']} songs, {r['seconds'] / 60:.0f} minutes" for r in reports}
     yield "; ".join(f"{name}: {size}" for name, size in sizes.items()) + "; 95 % intervals by song."
     yield ""

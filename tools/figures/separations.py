@@ -1,6 +1,6 @@
 """Songs taken apart: by `band`, by its likelihoods, by names."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from figures.reports import Report, cell, report, table
 
@@ -26,17 +26,21 @@ ANOTHER = {
 def separations(*rows: str) -> Iterator[str]:
     """Active-only SI-SDRi of the published sets that were measured: masked, direct, oracle, silence."""
     found = {name: made for name in ("test-a", "test-b", "test-c", "test-d") if (made := report(f"separation-{name}"))}
-    stems = next(iter(found.values()))["stems"]
-    yield f"| active-only SI-SDRi, dB | {' | '.join(stems)} | mean |"
-    yield "|---|" + "---|" * (len(stems) + 1)
-    for name, made in found.items():
-        for row in rows:
-            yield f"| {name}, {row} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
-    yield ""
+    yield from improvements((f"{name}, {row}", made, row) for name, made in found.items() for row in rows)
     for name, made in found.items():
         yield f"{name}: {made['songs']} songs, {made['seconds'] / 60:.0f} minutes; {settings(made)}."
     yield "Intervals: 95 %, by song. Test-a has the instruments of the training songs, test-b others of the same fonts;"
     yield "test-c and test-d other fonts."
+
+
+def improvements(lines: Iterable[tuple[str, Report, str]]) -> Iterator[str]:
+    """A table of what rows of reports on the same stems gave, each as (name, report, row)."""
+    for number, (name, made, row) in enumerate(lines):
+        if number == 0:
+            yield f"| active-only SI-SDRi, dB | {' | '.join(made['stems'])} | mean |"
+            yield "|---|" + "---|" * (len(made["stems"]) + 1)
+        yield f"| {name} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
+    yield ""
 
 
 def settings(found: Report) -> str:
@@ -79,12 +83,7 @@ def beside(names: Mapping[str, str], rows: Sequence[str]) -> Iterator[str]:
     if not found:
         return
     any_of = next(iter(found.values()))
-    yield f"| active-only SI-SDRi, dB | {' | '.join(any_of['stems'])} | mean |"
-    yield "|---|" + "---|" * (len(any_of["stems"]) + 1)
-    for name, made in found.items():
-        for row in rows:
-            yield f"| {name}, {row} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
-    yield ""
+    yield from improvements((f"{name}, {row}", made, row) for name, made in found.items() for row in rows)
     splits = ", ".join(any_of["data"]["splits"])
     yield f"{splits}: {any_of['songs']} songs, {any_of['seconds'] / 60:.1f} minutes; 95 % intervals by song."
 
