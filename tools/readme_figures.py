@@ -33,9 +33,7 @@ def main_figures() -> str:
             ),
             "**Speed and memory** of `band`, `runs/speed.sh`:": speed("speed"),
             "**Speed and memory** of `gmsdi-band`, `runs/gmsdi_speed.sh`:": speed("gmsdi-band-speed"),
-            "**Speed** of `msldm-band`, `runs/msldm_speed.sh`:": side_by_side(
-                "msldm-band-speed", "msldm-band-speed-beside-band"
-            ),
+            "**Speed** of `msldm-band`, `runs/msldm_speed.sh`:": side_by_side("msldm-band-speed", "band"),
         }
     )
 

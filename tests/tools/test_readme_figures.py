@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from figures.reports import ROOT, of, share, short
+from figures.reports import ROOT, dated, embedded, of, share, short
 from readme_figures import BEGIN, END, PAGE, main_figures, page
 
 
@@ -12,6 +12,19 @@ def test_the_readme_shows_what_the_reports_say():
     shown = (ROOT / "README.md").read_text().split(BEGIN)[1].split(END)[0].strip()
     assert shown == main_figures().strip(), "python tools/readme_figures.py writes them"
     assert PAGE.read_text() == page(), "python tools/readme_figures.py writes them"
+
+
+def test_every_figure_that_was_measured_is_shown():
+    assert "Not measured yet." not in main_figures()
+
+
+def test_figures_of_earlier_weights_say_so():
+    (name, now), *_ = embedded().items()
+    assert dated("a", {"model": {"name": name, "sha256": now}}) == "a"
+    assert dated("a", {"model": {"name": name, "sha256": "0"}}) == "a (earlier weights)"
+    assert dated("a", {"made_by": [{"model": {"name": name, "sha256": "0"}}]}) == "a (earlier weights)"
+    assert dated("a", {"model": {"name": "theirs", "sha256": "0"}}) == "a"
+    assert dated("a", {"model": None}) == dated("a", {}) == "a"
 
 
 def test_what_was_not_measured_is_a_dash():

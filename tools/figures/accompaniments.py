@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from figures.reports import of, report, short
+from figures.reports import dated, of, report, short
 
 OTHERS = {
     "msldm-band-partial": "`msldm-band`, learned",
@@ -22,7 +22,8 @@ def partial(*couplings: str) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     fits, distance = "Do new stems fit what was given", "Distance to the original songs"
     belong = "Do new stems belong to what was given"
-    for what, made in found.items():
+    for name, made in found.items():
+        what = dated(name, made)
         own, other = (short(of(made, fits, "drums", f"onset, {whose}")) for whose in ("own", "another's"))
         p, alike = of(made, fits, "drums", "onset, p")["value"], short(of(made, belong, "drums", "waveforms alike, new"))
         yield f"| {what} | {own} | {other} | {p} | {alike} | {short(of(made, distance, 'drums', 'KAD, given + new'))} |"
@@ -50,4 +51,4 @@ def contexts(name: str) -> Iterator[str]:
             for measure, verdict in found["verdicts"].items():
                 own, swapped = (f"{verdict[key]['value']:.3f}" for key in ("own", "swapped"))
                 better = f"{verdict['better']} of {len(found['pairs'])}"
-                yield f"| {given} | {measure} | {own} | {swapped} | {better} | {verdict['p']:.2g} |"
+                yield f"| {dated(given, found)} | {measure} | {own} | {swapped} | {better} | {verdict['p']:.2g} |"

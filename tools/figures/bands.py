@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from figures.reports import Report, cell, first, of, report, share, short, table
+from figures.reports import Report, cell, dated, first, of, report, share, short, table
 from stemweave.tasks.coupled import COUPLINGS
 
 SINGLE = {
@@ -41,7 +41,7 @@ def together() -> Iterator[str]:
             for count, p in [row["cells"][3:5]]
         ]
         rest = (first(made, alike, "waveforms alike, generated"), first(made, distance, "generated"))
-        yield f"| `{name}` | {' | '.join([*better, *rest])} |"
+        yield f"| {dated(f'`{name}`', made)} | {' | '.join([*better, *rest])} |"
     last = next(reversed(found.values()))
     yield f"| real songs | – | – | {first(last, alike, 'waveforms alike, real')} | {first(last, distance, 'real, shuffled')} |"
 
@@ -49,7 +49,7 @@ def together() -> Iterator[str]:
 def single() -> Iterator[str]:
     """Stems drawn one by one, with and without negative prompts: how silent they are, and how near to their own kind."""
     made = [(what, report(f"gmsdi-band-single-{name}")) for name, what in SINGLE.items()]
-    found = {what: one for what, one in made if one}
+    found = {dated(what, one): one for what, one in made if one}
     if not found:
         return
     last = next(reversed(found.values()))
@@ -96,7 +96,7 @@ def invented() -> Iterator[str]:
         rates = [share(of(made, "Silent and noisy stems", f"generated, {kind}", "mean")) for kind in ("silent", "noise")]
         if len(made["stems"]) == 1:  # of a mixture
             rates = ["–"] * 2
-        yield f"| {what} | {' | '.join([*distances, *rates, *gaps(made)])} |"
+        yield f"| {dated(what, made)} | {' | '.join([*distances, *rates, *gaps(made)])} |"
     last = next(iter(found.values()))
     rates = (of(last, "Silent and noisy stems", f"real, {kind}", "mean") for kind in ("silent", "noise"))
     distances = (first(last, near.format(how), "real, shuffled") for how in ("", " at -23 LUFS"))

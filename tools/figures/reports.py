@@ -1,19 +1,36 @@
 """Reports, and single figures of them."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from stemweave.model.checkpoint import WEIGHTS, digest
 
 Report = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
+EMBEDDED = ROOT / "src" / "stemweave" / "model" / "pretrained"
 
 
 def report(name: str) -> Report | None:
     """A report, where it was made."""
     path = RESULTS / f"{name}.json"
     return json.loads(path.read_text()) if path.exists() else None
+
+
+def dated(what: str, found: Report) -> str:
+    """What a report is about, and whether that was an embedded model with other weights than it has now."""
+    models = [found.get("model") or {}, *(maker["model"] for maker in found.get("made_by", []))]
+    earlier = any(one.get("name") in embedded() and embedded()[one["name"]] != one["sha256"] for one in models)
+    return f"{what} (earlier weights)" if earlier else what
+
+
+@cache
+def embedded() -> dict[str, str]:
+    """SHA-256 of the weights of each embedded model."""
+    return {place.parent.name: digest(place.parent) for place in EMBEDDED.glob(f"*/{WEIGHTS}")}
 
 
 def table(found: Report, title: str) -> Report:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from figures.reports import Report, cell, report, table
+from figures.reports import Report, cell, dated, report, table
 
 TOLD = {
     "gmsdi-band-expected": "`gmsdi-band`, expected spectra",
@@ -39,7 +39,7 @@ def improvements(lines: Iterable[tuple[str, Report, str]]) -> Iterator[str]:
         if number == 0:
             yield f"| active-only SI-SDRi, dB | {' | '.join(made['stems'])} | mean |"
             yield "|---|" + "---|" * (len(made["stems"]) + 1)
-        yield f"| {name} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
+        yield f"| {dated(name, made)} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
     yield ""
 
 
@@ -64,7 +64,8 @@ def rules() -> Iterator[str]:
             yield f"| {rule} | " + " | ".join(cell(next(means)) for _ in steps) + " |"
         yield ""
     churn = ", ".join(f"{value:g}" for value in found["vary"]["churn"])
-    yield f"{found['data']['songs']} songs of 12 s; Euler, churn {churn}; 95 % intervals by song. By `{found['command']}`."
+    songs = dated(f"{found['data']['songs']} songs of 12 s", found)
+    yield f"{songs}; Euler, churn {churn}; 95 % intervals by song. By `{found['command']}`."
 
 
 def told(*rows: str) -> Iterator[str]:
@@ -94,7 +95,7 @@ def absent() -> Iterator[str]:
     if found is None:
         return
     ghosts = table(found, "Ghosts in songs without the instrument")
-    yield "| dB relative to the song | " + " | ".join(row["name"] for row in ghosts["rows"]) + " |"
+    yield f"| {dated('dB relative to the song', found)} | " + " | ".join(row["name"] for row in ghosts["rows"]) + " |"
     yield "|---|" + "---|" * len(ghosts["rows"])
     for place, name in enumerate(ghosts["columns"][:2]):
         yield f"| {name} | " + " | ".join(f"{row['cells'][place]['value']:.1f}" for row in ghosts["rows"]) + " |"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from figures.reports import Report, report
+from figures.reports import Report, dated, report
 
 
 def speed(name: str) -> Iterator[str]:
@@ -16,15 +16,15 @@ def speed(name: str) -> Iterator[str]:
         seconds, times, peak, _ = (entry["value"] for entry in row["cells"])
         yield f"| {row['name']} | {seconds:.1f} | {times:.1f} | {peak:.0f} |"
     yield ""
-    yield f"{threads(found)}; × real time of {pace(found)}."
+    yield f"{dated(threads(found), found)}; × real time of {pace(found)}."
 
 
 def side_by_side(name: str, rival: str) -> Iterator[str]:
     """How fast two models make music, from the reports of one run."""
     found, other = report(name), report(f"{name}-beside-{rival}")
     if found and other:
-        yield f"{threads(found)}; × real time of {pace(found)};"
-        yield f"`{other['model']['name']}`: {pace(other)}."
+        yield f"{threads(found)}; × real time of {dated(pace(found), found)};"
+        yield f"`{other['model']['name']}`: {dated(pace(other), other)}."
 
 
 def threads(found: Report) -> str:
