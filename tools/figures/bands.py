@@ -23,12 +23,12 @@ INVENTED = {
 """Bands that runs/msldm_generation.sh compares, by the names of its reports."""
 
 
-def together() -> Iterator[str]:
+def together(model: str) -> Iterator[str]:
     """Are stems made together, by each coupling, more coherent than drawn one by one from the same prompts and seeds?
 
     Also how alike their waveforms are, which coherence must not come from, and how far they are from real songs.
     """
-    found = {name: made for name in COUPLINGS if (made := report(f"gmsdi-band-total-{name}"))}
+    found = {name: made for name in COUPLINGS if (made := report(f"{model}-total-{name}"))}
     if not found:
         return
     yield "| coupling | harmony more coherent than drawn one by one | rhythm | waveforms alike | KAD × 100 to real songs |"
@@ -44,11 +44,13 @@ def together() -> Iterator[str]:
         yield f"| {dated(f'`{name}`', made)} | {' | '.join([*better, *rest])} |"
     last = next(reversed(found.values()))
     yield f"| real songs | – | – | {first(last, alike, 'waveforms alike, real')} | {first(last, distance, 'real, shuffled')} |"
+    yield ""
+    yield f"{last['made']['songs']} takes of {last['seconds']:.0f} s."
 
 
-def single() -> Iterator[str]:
+def single(model: str) -> Iterator[str]:
     """Stems drawn one by one, with and without negative prompts: how silent they are, and how near to their own kind."""
-    made = [(what, report(f"gmsdi-band-single-{name}")) for name, what in SINGLE.items()]
+    made = [(what, report(f"{model}-single-{name}")) for name, what in SINGLE.items()]
     found = {dated(what, one): one for what, one in made if one}
     if not found:
         return
