@@ -57,7 +57,7 @@ study() { # SCRIPT NAME: of a model that was trained here
 band() {
   first_songs
   songs_to_learn_from
-  fit band band train validation "$(or_quick 7300 40)" $(brief 40) $(small)
+  fit band band train validation "$(or_quick 18900 40)" $(brief 40) $(small)
   finished band --valid "$(echo "$work/cache/validation"/*)" --chosen docs/solvers/chosen.json
   study separation band
 }
