@@ -13,3 +13,8 @@ sweep() { # Guidance × constrained source (table 1), on validation songs: what 
   figure "$name-grid" grid -n "$model" "${from[@]}" --rows direct,masked --across guidance --vary likelihood=dirac,extractor \
     --vary "anchor=$(or_quick bass,drums,guitar,piano bass,drums)" --vary "guidance=$(or_quick 1,1.5,2,3,5 1,2)" $(or_quick "" "--vary steps=4")
 }
+
+reads() { # PROMPT…: whether the model reads all of them
+  "$python" -c "import sys, stemweave; stemweave.load(sys.argv[1]).told({str(n): one for n, one in enumerate(sys.argv[2:])})" \
+    "$model" "$@" 2> /dev/null
+}

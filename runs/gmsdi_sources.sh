@@ -3,6 +3,11 @@
 # mix; drawn independently, under a mixture's prior and beside a mixture (an open question of 2403.11706).
 source "$(dirname "$0")/gmsdi.sh"
 prompts=("slap bass" "drums" "clean electric guitar" "grand piano" "nylon-string guitar" "electric piano" "upright bass" "brushed drums")
+unpitched=drums,brushed-drums
+if ! reads "${prompts[@]}"; then  # it knows labels only: sources of one kind and of two
+  prompts=(bass drums guitar piano "bass, guitar" "bass, piano" "guitar, piano" "bass, guitar, piano")
+  unpitched=drums
+fi
 folders=()
 for coupling in joint consistent-power coherent; do
   for sources in $(or_quick "2 3 4 5 6 7 8" "2 4 8"); do
@@ -12,4 +17,4 @@ for coupling in joint consistent-power coherent; do
     folders+=("$made")
   done
 done
-figure "$name-sources" sources "${folders[@]}" --unpitched drums,brushed-drums
+figure "$name-sources" sources "${folders[@]}" --unpitched "$unpitched"

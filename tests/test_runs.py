@@ -34,10 +34,10 @@ def run(tmp_path):
     recorder.write_text(RECORDER.format(log=log))
     recorder.chmod(0o755)
 
-    def run(script, *options):
+    def run(script, *options, python="true"):
         done = subprocess.run(
             ["bash", str(RUNS / script), *options],
-            env={"PATH": "/usr/bin:/bin", "STEMWEAVE": str(recorder), "PYTHON": "true"},
+            env={"PATH": "/usr/bin:/bin", "STEMWEAVE": str(recorder), "PYTHON": python},
             capture_output=True,
             text=True,
             check=False,
@@ -68,6 +68,17 @@ def test_every_command_is_understood(run, tmp_path, script, size):
     assert len(set(reports)) == len(reports) > 0
     assert done.stdout.split("figures: ")[1:]
     assert [command[-2] for command in commands[-2:]] == [f"{tmp_path / 'out'}.md", f"{tmp_path / 'out'}.html"]
+
+
+@pytest.mark.parametrize("reads", ["true", "false"])
+def test_a_model_that_knows_labels_only_is_asked_for_several_at_once(run, tmp_path, reads):
+    """`python` says here whether the model reads the prompts."""
+    done, commands = run("gmsdi_sources.sh", "--work", str(tmp_path), "--out", str(tmp_path / "out"), python=reads)
+    assert done.returncode == 0, done.stderr
+    asked = {command[n + 1] for command in commands for n, word in enumerate(command) if word == "-p"}
+    assert len(asked) == 8
+    assert ("slap bass" in asked) == (reads == "true")
+    assert reads == "true" or {word for prompt in asked for word in prompt.split(", ")} == set(STEMS)
 
 
 def understood(commands):
