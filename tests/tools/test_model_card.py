@@ -49,6 +49,16 @@ def test_figures_are_those_of_these_weights_and_of_the_longest_report(folder: Pa
     assert "Soon." in text
 
 
+def test_the_card_of_a_model_called_as_an_embedded_one_shows_its_own_figures(folder: Path, tmp_path: Path) -> None:
+    """Trained anew, it has other weights than that; they are no earlier ones."""
+    results = tmp_path / "results"
+    results.mkdir()
+    report(folder, results / "own.json", model={"name": "band", "sha256": model_card.digest(folder)})
+    text = model_card.card(folder, "Soon.", results)
+    assert "| test-a, learned, masked |" in text
+    assert "earlier weights" not in text
+
+
 def invented(folder: Path, place: Path, songs: int, value: float, **settings: object) -> None:
     """A report of whole bands, with one figure in each place of which the last is not there."""
     own = read_config(folder).settings

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from figures.reports import ROOT, dated, embedded, of, share, short
+from figures.reports import ROOT, dated, of, share, short, weights
 from readme_figures import BEGIN, END, PAGE, main_figures, page
 
 
@@ -19,7 +19,7 @@ def test_every_figure_that_was_measured_is_shown():
 
 
 def test_figures_of_earlier_weights_say_so():
-    (name, now), *_ = embedded().items()
+    (name, now), *_ = weights().items()
     assert dated("a", {"model": {"name": name, "sha256": now}}) == "a"
     assert dated("a", {"model": {"name": name, "sha256": "0"}}) == "a (earlier weights)"
     assert dated("a", {"made_by": [{"model": {"name": name, "sha256": "0"}}]}) == "a (earlier weights)"

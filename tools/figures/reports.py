@@ -5,13 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stemweave.model.checkpoint import WEIGHTS, digest
+from stemweave.model.checkpoint import digest, embedded
 
 Report = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
-EMBEDDED = ROOT / "src" / "stemweave" / "model" / "pretrained"
 
 
 def report(name: str) -> Report | None:
@@ -23,14 +22,14 @@ def report(name: str) -> Report | None:
 def dated(what: str, found: Report) -> str:
     """What a report is about, and whether that was an embedded model with other weights than it has now."""
     models = [found.get("model") or {}, *(maker["model"] for maker in found.get("made_by", []))]
-    earlier = any(one.get("name") in embedded() and embedded()[one["name"]] != one["sha256"] for one in models)
+    earlier = any(one.get("name") in weights() and weights()[one["name"]] != one["sha256"] for one in models)
     return f"{what} (earlier weights)" if earlier else what
 
 
 @cache
-def embedded() -> dict[str, str]:
+def weights() -> dict[str, str]:
     """SHA-256 of the weights of each embedded model."""
-    return {place.parent.name: digest(place.parent) for place in EMBEDDED.glob(f"*/{WEIGHTS}")}
+    return {name: digest(place) for name, place in embedded().items()}
 
 
 def table(found: Report, title: str) -> Report:

@@ -26,7 +26,7 @@ ANOTHER = {
 def separations(*rows: str) -> Iterator[str]:
     """Active-only SI-SDRi of the published sets that were measured: masked, direct, oracle, silence."""
     found = {name: made for name in ("test-a", "test-b", "test-c", "test-d") if (made := report(f"separation-{name}"))}
-    yield from improvements((f"{name}, {row}", made, row) for name, made in found.items() for row in rows)
+    yield from improvements((dated(f"{name}, {row}", made), made, row) for name, made in found.items() for row in rows)
     for name, made in found.items():
         yield f"{name}: {made['songs']} songs, {made['seconds'] / 60:.0f} minutes; {settings(made)}."
     yield "Intervals: 95 %, by song. Test-a has the instruments of the training songs, test-b others of the same fonts;"
@@ -39,7 +39,7 @@ def improvements(lines: Iterable[tuple[str, Report, str]]) -> Iterator[str]:
         if number == 0:
             yield f"| active-only SI-SDRi, dB | {' | '.join(made['stems'])} | mean |"
             yield "|---|" + "---|" * (len(made["stems"]) + 1)
-        yield f"| {dated(name, made)} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
+        yield f"| {name} | {' | '.join(map(cell, made['rows'][row]['metrics']['si_sdri'].values()))} |"
     yield ""
 
 
@@ -84,7 +84,7 @@ def beside(names: Mapping[str, str], rows: Sequence[str]) -> Iterator[str]:
     if not found:
         return
     any_of = next(iter(found.values()))
-    yield from improvements((f"{name}, {row}", made, row) for name, made in found.items() for row in rows)
+    yield from improvements((dated(f"{name}, {row}", made), made, row) for name, made in found.items() for row in rows)
     splits = ", ".join(any_of["data"]["splits"])
     yield f"{splits}: {any_of['songs']} songs, {any_of['seconds'] / 60:.1f} minutes; 95 % intervals by song."
 
