@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from stemweave.data.augmentation import Augmentation
 from stemweave.data.crops import FixedCrops, RandomCrops, Spots
 from stemweave.data.shards import Cache, Recipe, plan, write
 from stemweave.data.tracks import track
@@ -58,6 +59,20 @@ def test_crops_come_from_where_they_say_and_keep_stems_in_step(cache):
         assert torch.equal(audio, torch.from_numpy(cache.read(number, start, 1000)))
         assert torch.equal(audio[0], -audio[1])
         assert known.tolist() == [True, True, number != 1]
+
+
+def test_an_augmented_crop_is_of_its_length_and_its_stems_stay_in_step(cache):
+    slopes = []
+    for audio, _ in take(RandomCrops(cache, 1000, seed=1, augmentation=Augmentation(semitones=3.0)), 50):
+        assert audio.shape == (3, 1, 1000)
+        assert torch.equal(audio[0], -audio[1])
+        slopes.append(float(audio[0, 0, 100:600].diff().mean()) * 32768)  # of a ramp that rises one step a sample
+    assert np.std(12 * np.log2(slopes)) == pytest.approx(3.0, rel=0.3)
+
+
+def test_equalisers_of_a_crop_are_each_stems_own(cache):
+    audio, _ = take(RandomCrops(cache, 1000, seed=1, augmentation=Augmentation(equaliser_db=6.0)), 1)[0]
+    assert not torch.allclose(audio[0], -audio[1], rtol=0.1)
 
 
 def test_crops_reach_all_songs_in_proportion(cache):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from stemweave.data.augmentation import Augmentation, played
 from stemweave.data.shards import ACTIVE
 from stemweave.data.streams import Stream
 
@@ -75,7 +76,8 @@ class RandomCrops(Stream[Item]):
     ``gain_db`` is the standard deviation of each stem's level in dB; ``polarity`` flips each stem's sign half of the
     time; ``remix`` is the probability of taking every stem from a song of its own (for independent priors only: a
     remixed crop has no coherence to learn); ``sounding`` is the number of stems that should sound, for which a few
-    draws are made; ``rank`` defaults to the process's rank in the running process group.
+    draws are made; ``augmentation`` changes the sounds; ``rank`` defaults to the process's rank in the running process
+    group.
     """
 
     def __init__(
@@ -88,11 +90,13 @@ class RandomCrops(Stream[Item]):
         polarity: bool = False,
         remix: float = 0.0,
         sounding: int = 0,
+        augmentation: Augmentation = Augmentation(),
         rank: int | None = None,
     ) -> None:
         super().__init__(self._item, seed, rank)
         self.cache, self.length = cache, length
         self.gain_db, self.polarity, self.remix, self.sounding = gain_db, polarity, remix, sounding
+        self.augmentation = augmentation
         self.spots = Spots.of(cache, length)
 
     def _item(self, rng: np.random.Generator) -> Item:
@@ -108,7 +112,9 @@ class RandomCrops(Stream[Item]):
 
     def _crop(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         track, start = self.spots.at(rng.random())
-        return self.cache.read(track, start, self.length), np.array(self.cache.tracks[track].known)
+        speed = self.augmentation.speed(rng)
+        audio = played(self.cache.read(track, start, round(speed * self.length)), speed, self.length)
+        return self.augmentation.coloured(audio, rng), np.array(self.cache.tracks[track].known)
 
     def _remixed(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         crops = [self._crop(rng) for _ in self.cache.stems]

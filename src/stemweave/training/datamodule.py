@@ -5,6 +5,7 @@ from pathlib import Path
 import lightning as L
 from torch.utils.data import DataLoader
 
+from stemweave.data.augmentation import Augmentation
 from stemweave.data.crops import FixedCrops, RandomCrops, Source
 from stemweave.data.latents import Latents
 from stemweave.data.shards import Cache
@@ -21,6 +22,7 @@ class StemCrops(L.LightningDataModule):
         gain_db: standard deviation of a random gain per stem, dB.
         polarity: flip stems at random.
         remix: share of crops whose stems come from different songs; only sensible for independent priors.
+        augmentation: how sounds are changed at random.
         valid_crops: how many fixed crops validate.
         workers: loader processes.
     """
@@ -37,12 +39,14 @@ class StemCrops(L.LightningDataModule):
         gain_db: float = 2.0,
         polarity: bool = True,
         remix: float = 0.0,
+        augmentation: Augmentation = Augmentation(),
         valid_crops: int = 64,
         workers: int = 0,
     ) -> None:
         super().__init__()
         self.train, self.valid, self.length, self.batch_size = Path(train), Path(valid), length, batch_size
         self.seed, self.gain_db, self.polarity, self.remix = seed, gain_db, polarity, remix
+        self.augmentation = augmentation
         self.valid_crops, self.workers = valid_crops, workers
 
     def cache(self, folder: Path) -> Source:
@@ -62,6 +66,7 @@ class StemCrops(L.LightningDataModule):
             gain_db=self.gain_db,
             polarity=self.polarity,
             remix=self.remix,
+            augmentation=self.augmentation,
         )
         if self.trainer:
             crops.set_epoch(self.trainer.global_step)
