@@ -25,9 +25,7 @@ small() { # a small network for `band`, for the same
 }
 
 first_songs() { # on a GPU: the first steps of `band` on the first fifth of the songs, while the others are rendered
-  local gpu
-  gpu=$("$python" -c "import torch; print(torch.cuda.is_available())")
-  if [ "$gpu" != True ] || [ -n "$data" ] || [ -d "$work/models/band" ] || $quick; then return; fi
+  if ! gpu || [ -n "$data" ] || [ -d "$work/models/band" ] || $quick; then return; fi
   cache train 192 30 train
   cache validation 24 45 validation
   cache train 960 30 train > "$work/rendering.log" 2>&1 &

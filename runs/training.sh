@@ -38,13 +38,18 @@ fit() { # NAME RECIPE TRAIN VALIDATION STEPS OPTIONS…: a model in $work/models
   touch "$run/trained"
 }
 
+gpu() { # whether there is one: then the other cores draw its crops
+  "$python" -c "import sys, torch; sys.exit(not torch.cuda.is_available())"
+}
+
 learn() { # NAME RECIPE TRAIN VALIDATION OPTIONS…: one run of training
-  local at=--data songs=()
+  local at=--data songs=() at_once
   if [ "$2" = gmsdi-band ]; then
     at+=.init_args.mixtures.init_args
     if [ -z "$data" ]; then songs=("$at.train_songs" "$work/songs/$3/train" "$at.valid_songs" "$work/songs/$4/validation"); fi
   fi
-  "$sw" train fit --config "recipes/$2.yaml" --model.config.name "$1" \
+  if gpu; then at_once=("$at.workers" "$(($(nproc) - 1))"); else at_once=(); fi
+  "$sw" train fit --config "recipes/$2.yaml" --model.config.name "$1" "${at_once[@]}" \
     "$at.train" "$(echo "$work/cache/$3"/*)" "$at.valid" "$(echo "$work/cache/$4"/*)" "${songs[@]}" \
     --average.folder "$work/models/$1" --checkpoint.dirpath "$work/runs/$1" "${@:5}"
 }

@@ -121,6 +121,15 @@ def trained(commands):
     return [command[command.index("--model.config.name") + 1] for command in commands if command[:2] == ["train", "fit"]]
 
 
+@pytest.fixture
+def without_gpu(tmp_path):
+    """A python that finds none, and does all else as it should."""
+    python = tmp_path / "python"
+    python.write_text('#!/usr/bin/env bash\ncase "$*" in *"sys.exit(not torch.cuda"*) exit 1 ;; esac\n')
+    python.chmod(0o755)
+    return str(python)
+
+
 @pytest.mark.parametrize(
     ("options", "names"),
     [
@@ -130,16 +139,32 @@ def trained(commands):
         (["--model", "msldm-band"], ["sourcevae-band", "sourcevae-band-decoder", "msldm-band"]),
     ],
 )
-def test_one_command_trains_the_embedded_models(run, tmp_path, options, names):
-    done, commands = run("train_band.sh", *options, "--work", str(tmp_path))
+def test_one_command_trains_the_embedded_models(run, tmp_path, without_gpu, options, names):
+    done, commands = run("train_band.sh", *options, "--work", str(tmp_path), python=without_gpu)
     assert done.returncode == 0, done.stderr
     understood(commands)
     assert trained(commands) == names
     assert all(tmp_path / "finished/results" in Path(c[c.index("--json") + 1]).parents for c in commands if "--json" in c)
     assert ("render" in {command[0] for command in commands}) != ("mine" in options)
-    again, more = run("train_band.sh", *options, "--work", str(tmp_path))
+    assert not [word for command in commands for word in command if word.endswith(".workers")]
+    again, more = run("train_band.sh", *options, "--work", str(tmp_path), python=without_gpu)
     assert again.returncode == 0
     assert trained(more[len(commands) :]) == []
+
+
+def test_on_a_gpu_training_begins_with_the_first_songs_and_other_cores_draw_crops(run, tmp_path):
+    done, commands = run("train_band.sh", "--work", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert trained(commands) == ["band", "band", "gmsdi-band", "sourcevae-band", "sourcevae-band-decoder", "msldm-band"]
+    first, *others = (number for number, command in enumerate(commands) if command[:2] == ["train", "fit"])
+    rendered = [number for number, command in enumerate(commands) if command[0] == "render" and "train" in command]
+    assert [commands[number][commands[number].index("--songs") + 1] for number in rendered[:2]] == ["192", "960"]
+    assert rendered[0] < first < others[0]
+    for number in (first, *others):
+        (words,) = [word for word in commands[number] if word.endswith(".workers")]
+        assert words == (
+            "--data.init_args.mixtures.init_args.workers" if "gmsdi-band" in commands[number] else "--data.workers"
+        )
 
 
 def test_only_models_of_ours_are_trained_by_it(run):
