@@ -146,6 +146,18 @@ def test_find_keeps_the_order_asked_for_and_skips_what_is_not_there(tmp_path, mo
     assert found[0].sha256 != found[1].sha256
 
 
+def test_a_folder_of_the_users_own_comes_before_the_systems(tmp_path, monkeypatch):
+    monkeypatch.setattr(soundfont, "FOLDERS", (tmp_path / "system",))
+    for place in ("system/one.sf2", "system/two.sf2", "own/one.sf2"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_bytes(b"RIFF0000sfbk")
+    monkeypatch.setenv("STEMWEAVE_SOUNDFONTS", str(tmp_path / "own"))
+    assert [one.path for one in find(("one.sf2", "two.sf2"))] == [tmp_path / "own/one.sf2", tmp_path / "system/two.sf2"]
+    monkeypatch.setenv("STEMWEAVE_SOUNDFONTS", str(tmp_path / "none"))
+    with pytest.raises(DataError, match=r"STEMWEAVE_SOUNDFONTS is .*none, which is no folder"):
+        find(("one.sf2",))
+
+
 def test_the_given_font_comes_before_the_environment(monkeypatch):
     monkeypatch.setenv("STEMWEAVE_SOUNDFONT", "/somewhere/b.sf2")
     assert chosen(Path("a.sf2")) == Path("a.sf2")

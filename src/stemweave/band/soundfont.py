@@ -76,23 +76,32 @@ def font(path: Path) -> Font:
 
 
 def find(names: tuple[str, ...]) -> tuple[Font, ...]:
-    """Those of the fonts called `names` that the system's folders hold.
+    """Those of the fonts called `names` that the folder STEMWEAVE_SOUNDFONTS or the system's folders hold.
 
     Raises:
         MissingExtra: when none is there.
+        DataError: when STEMWEAVE_SOUNDFONTS is no folder.
     """
     there = tuple(font(path) for name in names if (path := _locate(name)) is not None)
     if not there:
         packages = " or ".join(PACKAGES.get(name, name) for name in names)
         raise MissingExtra(
             f"no SoundFont found ({', '.join(names)}): install the package {packages}, give --soundfont FILE, "
-            "or use the procedural instruments (--procedural)"
+            "name a folder that holds the file in STEMWEAVE_SOUNDFONTS, or use the procedural instruments (--procedural)"
         )
     return there
 
 
 def _locate(name: str) -> Path | None:
-    return next((folder / name for folder in FOLDERS if (folder / name).is_file()), None)
+    return next((folder / name for folder in (*_own(), *FOLDERS) if (folder / name).is_file()), None)
+
+
+def _own() -> tuple[Path, ...]:
+    """The user's own folder of fonts, where the environment names one: for machines on which nothing can be installed."""
+    named = os.environ.get("STEMWEAVE_SOUNDFONTS")
+    if named and not Path(named).is_dir():
+        raise DataError(f"STEMWEAVE_SOUNDFONTS is {named}, which is no folder; name one that holds SoundFonts, or unset it")
+    return (Path(named),) if named else ()
 
 
 def chosen(given: Path | None) -> Path | None:
