@@ -15,7 +15,7 @@ fit independent isdm-band train validation "$steps" "${how[@]}" "${small[@]}"
 songs test-a "$(or_quick 50 6)" "$(or_quick 12 6)"
 # Without churn and resamples: priors of this size do better so (docs/solvers.md).
 figure priors-separation grid "${from[@]}" --rows direct,masked --vary likelihood=dirac,gaussian --vary solver=euler --vary churn=0 \
-  --vary "steps=$(or_quick 24 16)" \
+  --vary "steps=$(or_quick 40 16)" \
   --vary "model=$work/models/joint,$work/models/shuffled,$work/models/independent,$work/models/joint*$work/models/independent"
 songs test-a "$(or_quick 200 8)" 12
 for prior in joint shuffled independent; do

@@ -8,9 +8,10 @@ The reports come from runs/*.sh; all of them stand in docs/results.md, which tho
 from collections.abc import Iterable
 
 from figures.accompaniments import contexts, partial
+from figures.bands import by_priors as bands_by_priors
 from figures.bands import codecs, codecs_in_short, invented, more_sources, single, together
 from figures.reports import ROOT
-from figures.separations import absent, another, rules, separations, told
+from figures.separations import absent, another, by_priors, rules, separations, told
 from figures.speeds import side_by_side, speed
 
 from stemweave.tasks.coupled import COUPLINGS
@@ -44,6 +45,8 @@ def page() -> str:
     more = {
         "**Separation** by `band`, `runs/separation.sh`:": separations("masked", "direct", "oracle", "silence"),
         "**The same network through the paper's rules**, `runs/likelihoods.sh`:": rules(),
+        "**Independent and joint priors as separators**, `runs/priors.sh`:": by_priors(),
+        "**What they invent**, the same:": bands_by_priors(),
         "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:": told("masked", "direct"),
         "**The same on another architecture**, the published U-Net made small, `runs/gmsdi_validation.sh`:": another(
             "masked", "direct"

@@ -1,6 +1,6 @@
 """Music that was invented: whole bands, stems one by one, many of them, through codecs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from figures.reports import Report, cell, dated, first, of, report, share, short, table
 from stemweave.tasks.coupled import COUPLINGS
@@ -21,6 +21,13 @@ INVENTED = {
     "msldm-band-beside-band": "`band`",
 }
 """Bands that runs/msldm_generation.sh compares, by the names of its reports."""
+
+PRIORS = {
+    "priors-generation-joint": "a joint prior",
+    "priors-generation-shuffled": "the same, trained on stems of different songs",
+    "priors-generation-independent": "independent priors",
+}
+"""Bands of runs/priors.sh, by the names of its reports."""
 
 
 def together(model: str) -> Iterator[str]:
@@ -86,8 +93,18 @@ def more_sources() -> Iterator[str]:
 
 
 def invented() -> Iterator[str]:
-    """Bands over latents beside others: how far from real songs, silent, noisy, and whether stems belong together."""
-    found = {what: made for name, what in INVENTED.items() if (made := report(name))}
+    """Bands over latents beside others."""
+    return compared(INVENTED)
+
+
+def by_priors() -> Iterator[str]:
+    """Bands of joint and independent priors of waveforms."""
+    return compared(PRIORS)
+
+
+def compared(names: Mapping[str, str]) -> Iterator[str]:
+    """Bands: how far from real songs, silent, noisy, and whether stems belong together. By names of reports."""
+    found = {what: made for name, what in names.items() if (made := report(name))}
     if not found:
         return
     yield "| total generation by | KAD × 100 | at one loudness | silent stems | noise | rhythm's gap | harmony's gap |"

@@ -49,6 +49,45 @@ def settings(found: Report) -> str:
     return f"{found['likelihood']}, {sampling['steps']} × {sampling['solver']}, {found['precision']} on {found['device']}"
 
 
+PRIORS = {
+    "joint": "joint",
+    "shuffled": "joint, trained on stems of different songs",
+    "independent": "independent",
+    "joint*independent": "the product of joint and independent",
+}
+"""What runs/priors.sh compares, by the names of its models."""
+
+
+def by_priors() -> Iterator[str]:
+    """Joint and independent priors of waveforms as separators: the means over stems."""
+    found = report("priors-separation")
+    if found is None:
+        return
+    places = found["vary"]["model"]
+    rules = [(rule, one) for rule in found["vary"]["likelihood"] for one in found["tables"]]
+    yield f"| prior | {' | '.join(f'{rule}, {kind(one)}' for rule, one in rules)} |"
+    yield "|---|" + "---|" * len(rules)
+    for place in places:
+        means = (mean_of(one, rule, place) for rule, one in rules)
+        yield f"| {PRIORS[found['models'][place]['name']]} | {' | '.join(map(cell, means))} |"
+    yield ""
+    (steps,) = found["vary"]["steps"]
+    songs = f"{found['data']['songs']} songs of 12 s"
+    yield f"{songs}; active-only SI-SDRi, dB, mean over stems; {steps} steps of Euler, no churn; 95 % intervals by song."
+
+
+def kind(one: Report) -> str:
+    """Of which signals a table of separations is: direct, masked."""
+    return str(one["title"]).removeprefix("Separation, ")
+
+
+def mean_of(one: Report, rule: str, place: str) -> Report:
+    """The mean over stems of a grid's row of a likelihood and a model."""
+    (row,) = [row for row in one["rows"] if row["name"].startswith(f"{rule}, ") and row["name"].endswith(f", {place}")]
+    mean: Report = row["cells"][one["columns"].index("mean")]
+    return mean
+
+
 def rules() -> Iterator[str]:
     """Likelihoods against evaluations: the means over stems of a grid of likelihood × steps."""
     found = report("likelihoods")
