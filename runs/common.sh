@@ -48,7 +48,7 @@ songs() { # PRESET SONGS SECONDS [RENDER OPTIONS…]: sets `from`, the options t
     if [ -n "$split" ]; then from+=(--split "$split"); fi
   else
     local place="$work/songs/$1-$3"
-    "$sw" render --preset "$1" --songs "$count" --seconds "$3" "${@:4}" -o "$place" >&2
+    "$sw" render --preset "$1" --songs "$count" --seconds "$3" "${@:4}" -o "$place" >&2 || return
     from=(--data "$place" --songs "$count")
   fi
 }
@@ -56,6 +56,21 @@ songs() { # PRESET SONGS SECONDS [RENDER OPTIONS…]: sets `from`, the options t
 figure() { # NAME VERB ARGUMENTS…: one report, unless it is there
   if [ ! -f "$out/$1.json" ]; then "$sw" evaluate "${@:2}" --json "$out/$1.json"; fi
   echo "figures: $out/$1.json"
+}
+
+elsewhere() { # NAME ARGUMENTS…: separation on held-out instruments (test-b), fonts (c, d) and notes that people wrote (e)
+  # A set whose fonts or pieces are not installed here is left out.
+  local set status
+  if [ -n "$data" ]; then return; fi
+  for set in test-b test-c test-d test-e; do
+    status=0
+    songs "$set" "$(or_quick "$([ $set = test-e ] && echo 15 || echo 20)" 4)" "$(or_quick 60 14)" || status=$?
+    case $status in
+      0) figure "$1-$set" separation "${from[@]}" "${@:2}" ;;
+      2) echo "$0: $set is left out, what it is made of is not here" >&2 ;;
+      *) return $status ;;
+    esac
+  done
 }
 
 bands() { # MODEL PLACE TAKES OPTIONS…: takes of 6 s; those that are there are not made again

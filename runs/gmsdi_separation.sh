@@ -31,3 +31,5 @@ for row in direct masked; do
     figure "$name-$rule-over-separator-$row" compare "$out/$name-dirac.json" "$out/$name-$rule.json" --row "$row"
   done
 done
+read -r usual _ <<< "$rules"
+elsewhere "$name-$usual" -n "$chosen" --likelihood "$usual" --protocol active,msdm --rows direct,masked,oracle $few
