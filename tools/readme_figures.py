@@ -48,7 +48,7 @@ def page() -> str:
         "**Independent and joint priors as separators**, `runs/priors.sh`:": by_priors(),
         "**What they invent**, the same:": bands_by_priors(),
         "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:": told("masked", "direct"),
-        "**The same by expected spectra**, on other sounds and notes": told_elsewhere("masked", "direct"),
+        "**The same by expected spectra**, on other sounds and notes:": told_elsewhere("masked", "direct"),
         "**The same on another architecture**, the published U-Net made small, `runs/gmsdi_validation.sh`:": another(
             "masked", "direct"
         ),
