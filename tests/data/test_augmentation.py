@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from stemweave.data.augmentation import FARTHEST, Augmentation, played
+from stemweave.errors import DataError
 
 RATE = 22050
 
@@ -19,6 +20,19 @@ def test_nothing_is_changed_or_drawn_by_default():
     assert Augmentation().coloured(sound, rng) is sound
     assert np.array_equal(played(sound, 1.0, 4096), sound)
     assert rng.random() == untouched.random()
+
+
+def test_a_share_of_the_crops_is_changed():
+    rng, some = np.random.default_rng(5), Augmentation(share=0.3, semitones=2.0)
+    assert sum(some.drawn(rng) is some for _ in range(2000)) / 2000 == pytest.approx(0.3, abs=0.04)
+    assert Augmentation(share=0.0, semitones=2.0).drawn(rng) == Augmentation()
+
+
+@pytest.mark.parametrize("wrong", [{"share": 1.5}, {"share": -0.1}, {"equaliser_db": -1.0}, {"semitones": -2.0}])
+def test_settings_that_make_no_sense_are_refused(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(DataError, match=f"augmentation: {name} is {value}, expected 0"):
+        Augmentation(**wrong)
 
 
 def test_gains_at_octaves_are_normal_in_decibels():

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from stemweave.audio.resample import resample
+from stemweave.errors import DataError
 
 OCTAVES = 8
 """Below half the sample rate, at whose ends an equaliser's gains are drawn; beneath them the lowest one holds."""
@@ -22,15 +23,28 @@ Audio = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How the sounds of a crop are changed; nothing is where both are 0.
+    """How the sounds of a crop are changed; nothing is where deviations are 0.
 
     Args:
+        share: of the crops that are changed; the others are as they were recorded.
         equaliser_db: standard deviation of gains at every octave, dB; each stem has an equaliser of its own.
         semitones: standard deviation of the pitch, by playing all stems faster or slower, so that they stay together.
     """
 
+    share: float = 1.0
     equaliser_db: float = 0.0
     semitones: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise DataError(f"augmentation: share is {self.share}, expected 0 to 1")
+        for name in ("equaliser_db", "semitones"):
+            if (size := getattr(self, name)) < 0:
+                raise DataError(f"augmentation: {name} is {size}, expected 0 or more")
+
+    def drawn(self, rng: np.random.Generator) -> "Augmentation":
+        """What is done to a crop: this, or nothing."""
+        return self if self.share == 1 or rng.random() < self.share else Augmentation()
 
     def speed(self, rng: np.random.Generator) -> float:
         """How much faster a crop is played: it is taken from so many times its length."""

@@ -112,9 +112,10 @@ class RandomCrops(Stream[Item]):
 
     def _crop(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         track, start = self.spots.at(rng.random())
-        speed = self.augmentation.speed(rng)
+        change = self.augmentation.drawn(rng)
+        speed = change.speed(rng)
         audio = played(self.cache.read(track, start, round(speed * self.length)), speed, self.length)
-        return self.augmentation.coloured(audio, rng), np.array(self.cache.tracks[track].known)
+        return change.coloured(audio, rng), np.array(self.cache.tracks[track].known)
 
     def _remixed(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         crops = [self._crop(rng) for _ in self.cache.stems]
