@@ -2,11 +2,10 @@
 # From nothing to the embedded models: songs, training, measurement, cards.
 #   runs/train_band.sh [--model band|gmsdi-band|msldm-band] [options of common.sh]      default: all three, in this order
 # Each stage goes on where it stopped, training also from its weights alone (WORK/models) where its checkpoint is lost. No network is
-# needed, but packages, FluidSynth and the FluidR3 fonts (and MuseScore General's, where it is there), or --data with songs of your
-# own. Where nothing can be installed, unpacked files do: PYTHON and STEMWEAVE name the commands, STEMWEAVE_SOUNDFONTS a folder of
-# fonts, LD_LIBRARY_PATH one with libfluidsynth.so.3 and a link to it called libfluidsynth.so (it is found by binutils' ld).
-# On a GPU training begins with the first songs while the others are rendered. What comes out is in WORK/finished; copied into
-# src/stemweave/model/pretrained it is embedded.
+# needed, but packages, FluidSynth and the FluidR3 fonts, or --data with songs of your own. Where nothing can be installed, unpacked
+# files do: PYTHON and STEMWEAVE name the commands, STEMWEAVE_SOUNDFONTS a folder of fonts, LD_LIBRARY_PATH one with
+# libfluidsynth.so.3 and a link to it called libfluidsynth.so (it is found by binutils' ld). On a GPU training begins with the first
+# songs while the others are rendered. What comes out is in WORK/finished; copied into src/stemweave/model/pretrained it is embedded.
 MODEL=all
 source "$(dirname "$0")/common.sh"
 source runs/training.sh
@@ -18,7 +17,7 @@ esac
 out="$work/finished/results"
 mkdir -p "$out"
 if [ -n "$data" ]; then heard="the songs of $(basename "$data")"; else
-  heard="songs by stemweave's own band ($(or_quick 960 24) songs of $(or_quick 30 15) s, preset train: FluidR3 and MuseScore General"
+  heard="songs by stemweave's own band ($(or_quick 960 24) songs of $(or_quick 30 15) s, preset train: FluidR3 GM and FluidR3 Mono"
   heard+=" through FluidSynth, and procedural instruments)"
 fi
 

@@ -47,8 +47,7 @@ tags: [music, source-separation, diffusion, stems]
 
 - **Trained on** {trained_on}.
 - **Recipe**: `recipes/{name}.yaml`, {steps} steps. {hardware}
-- **Licence**: {licence}. The songs were rendered with fonts under MIT (parts public domain and CC0) and our own synthesis;
-  no recordings.
+- **Licence**: {licence}. The songs were rendered with the FluidR3 fonts (MIT) and our own synthesis; no recordings.
 - **Defaults**: {separation}generation {coupling}, {generate}.
 
 ## Figures

@@ -1,6 +1,6 @@
 """The published sets: which programs, kinds, fonts and seeds a split is drawn from.
 
-Valid and test-a have timbres that train hears, and other seeds; test-b has programs and procedural kinds that train never
+Train, valid and test-a share their timbres and differ in seeds; test-b has programs and procedural kinds that train never
 hears, test-c and test-d fonts of other families, test-e notes that people wrote.
 """
 
@@ -13,8 +13,6 @@ from stemweave.band import midi, score, soundfont
 from stemweave.band.song import Band, Composer, Writer
 
 FLUID = ("FluidR3_GM.sf2", "FluidR3Mono_GM.sf3")
-LEARNED = (*FLUID, "MuseScore_General_Lite.sf3")
-"""The third is of FluidR3's family but for its pianos."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "train": Preset("train", 600, score.TRAIN, timbres.TRAIN, LEARNED, 0.25),
+        "train": Preset("train", 600, score.TRAIN, timbres.TRAIN, FLUID, 0.25),
         "valid": Preset("validation", 50, score.TRAIN, timbres.TRAIN, FLUID, 0.25),
         "test-a": Preset("test-a", 50, score.TRAIN, timbres.TRAIN, FLUID, 0.25),
         "test-b": Preset("test-b", 50, score.HELD_OUT, timbres.HELD_OUT, FLUID, 0.25),
