@@ -10,11 +10,12 @@ chosen="$work/models/$name-chosen"
 few=$(or_quick "" "--steps 4")
 songs test-a "$(or_quick 20 3)" "$(or_quick 60 14)"
 figure "$name-absent" extraction -n "$chosen" "${from[@]}" --absent $few
-songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
 rules="dirac extractor ensemble"
 if "$python" -c "import sys; from stemweave.model.checkpoint import load; sys.exit(not load(sys.argv[1]).expects)" "$chosen"; then
   rules="expected $rules"
+  elsewhere "$name-expected" -n "$chosen" --likelihood expected --protocol active,msdm --rows direct,masked,oracle $few
 fi
+songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
 for rule in $rules; do
   figure "$name-$rule" separation -n "$chosen" "${from[@]}" --likelihood "$rule" --protocol active,msdm --rows direct,masked,oracle $few
 done
@@ -31,5 +32,3 @@ for row in direct masked; do
     figure "$name-$rule-over-separator-$row" compare "$out/$name-dirac.json" "$out/$name-$rule.json" --row "$row"
   done
 done
-read -r usual _ <<< "$rules"
-elsewhere "$name-$usual" -n "$chosen" --likelihood "$usual" --protocol active,msdm --rows direct,masked,oracle $few

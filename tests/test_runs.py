@@ -207,19 +207,15 @@ def test_training_goes_on_from_a_checkpoint_or_from_weights_alone(tmp_path, ther
 
 
 @pytest.mark.parametrize(("status", "wanted"), [(2, 0), (3, 3)])
-def test_sets_whose_fonts_are_not_installed_are_left_out(tmp_path, status, wanted):
+def test_sets_whose_fonts_are_not_installed_are_left_out(run, tmp_path, status, wanted):
     """Status 2 is that of what is missing; whatever else goes wrong ends the script."""
-    log, recorder = tmp_path / "log", tmp_path / "stemweave"
-    recorder.write_text(RECORDER.format(log=log).replace("\n", f'\n[ "$1 $3" != "render test-c" ] || exit {status}\n', 1))
-    recorder.chmod(0o755)
-    env = {"PATH": "/usr/bin:/bin", "STEMWEAVE": str(recorder), "PYTHON": "true"}
-    options = ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
-    script = ["bash", str(RUNS / "separation.sh"), *options]
-    done = subprocess.run(script, env=env, capture_output=True, text=True, check=False)
+    recorder = tmp_path / "stemweave"
+    recorder.write_text(recorder.read_text().replace("\n", f'\n[ "$1 $3" != "render test-c" ] || exit {status}\n', 1))
+    done, commands = run("separation.sh", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"))
     assert done.returncode == wanted, done.stderr
-    measured = [line for line in log.read_text().splitlines() if line.startswith("evaluate\x1fseparation")]
     assert ("test-c is left out" in done.stderr) == (status == 2)
-    assert [any(f"separation-{name}.json" in line for line in measured) for name in ("test-b", "test-c", "test-e")] == [
+    measured = {Path(command[-1]).name for command in commands if command[:2] == ["evaluate", "separation"]}
+    assert [f"separation-{name}.json" in measured for name in ("test-b", "test-c", "test-e")] == [
         True,
         False,
         status == 2,
