@@ -19,6 +19,18 @@ def test_powers_are_parted_by_who_sounds() -> None:
     assert least_powers(told, torch.zeros(4, 20)).max().item() == pytest.approx(FAINT)
 
 
+def test_a_sound_never_told_changes_no_other() -> None:
+    """Whatever lay in memory before: torch's own least squares take that for their pivots (pytorch/pytorch#187411)."""
+    own = torch.rand(3, 20, generator=torch.Generator().manual_seed(0)) + 0.1
+    told = torch.tensor([[1.0, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 0]])
+    for _ in range(1000):
+        left_in_memory = [torch.tensor([0, 0, 0, 9], dtype=torch.int32) for _ in range(8)]
+        del left_in_memory
+        found = least_powers(told, told[:, :3] @ own)
+        torch.testing.assert_close(found[:3], own, atol=1e-5, rtol=1e-4)
+        assert found[3].max().item() == pytest.approx(FAINT)
+
+
 def coloured(model: TextModel, names: str) -> torch.Tensor:
     """Bass below, drums everywhere, guitar above: noise in those coefficients."""
     hop, lapped = model.net.config.hop, model.net.lapped
