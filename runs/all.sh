@@ -4,7 +4,8 @@
 # gives all of the former), as they are while none is embedded.
 cd "$(dirname "$0")/.."
 for name in speed separation likelihoods anchors generation accompaniment robustness length priors styles \
-  gmsdi_grid gmsdi_separation gmsdi_generation gmsdi_sources gmsdi_speed msldm_codec msldm_generation msldm_accompaniment msldm_speed; do
+  gmsdi_grid gmsdi_separation gmsdi_generation gmsdi_sources gmsdi_speed msldm_codec msldm_generation msldm_accompaniment msldm_separation \
+  msldm_speed; do
   if [ "$name" = styles ] && [[ " $* " == *" --data "* ]]; then continue; fi
   own=${name%%_*}-band
   if [[ "$name" == *_* ]] && { [[ " $* " =~ \ (-n|--model)\  ]] || [ ! -d "src/stemweave/model/pretrained/$own" ]; }; then continue; fi

@@ -21,7 +21,7 @@ from stemweave.data.crops import FixedCrops
 from stemweave.data.shards import Cache
 from stemweave.errors import StemweaveError, UsageError
 from stemweave.evaluation.protocols.latents import LINEAR, Measured, finish
-from stemweave.model.checkpoint import load_codec, save
+from stemweave.model.checkpoint import least_precision, load_codec, save
 from stemweave.model.codec import Codec, joined
 
 
@@ -35,12 +35,6 @@ def codec_of(words: Sequence[str], name: str) -> Codec:
     return joined(name, {stem: load_codec(place) for stem, place in pairs})
 
 
-def precision(codec: Codec) -> torch.dtype:
-    """The least that holds its weights as they are: bfloat16 where they were exported so, else float32."""
-    short = all(torch.equal(value, value.bfloat16().float()) for value in codec.parameters())
-    return torch.bfloat16 if short else torch.float32
-
-
 def described(codec: Codec, found: Measured, threshold: float) -> str:
     """What was measured, and what was made of it, in lines."""
     each, measured, errors = codec.config.stems or ("every stem",), found.statistics, found.additivity
@@ -50,7 +44,7 @@ def described(codec: Codec, found: Measured, threshold: float) -> str:
     ]
     if errors:
         lines.append(f"additivity error of {errors.pairs} pairs: encoder {errors.encoder:.3f}, decoder {errors.decoder:.3f}")
-        lines.append(f"linear: {'yes' if codec.config.linear else 'no'} (encoder at most {threshold:g})")
+        lines.append(f"linear: {'yes' if codec.config.linear else 'no'} (neither above {threshold:g})")
     else:
         lines.append("additivity: skipped (no two stems that sound at once through one VAE); linear: no")
     return "\n".join(lines)
@@ -63,7 +57,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="cache of audio to measure on, best of training songs")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the finished codec")
     parser.add_argument("--songs", type=int, default=100, help="how many, evenly spread (default: 100)")
-    parser.add_argument("--linear-below", type=float, default=LINEAR, help=f"additivity error of the encoder ({LINEAR})")
+    parser.add_argument("--linear-below", type=float, default=LINEAR, help=f"largest additivity error ({LINEAR})")
     parser.add_argument("--compand", type=float, default=0.0, help="draw in what is above so many std, unless it is linear")
     parser.add_argument("--trained-on", default="")
     parser.add_argument("--overwrite", action="store_true", help="replace the codec that is there")
@@ -80,7 +74,7 @@ def main() -> int:
             found = finish(codec, cache, watched, (crops[n] for n in range(len(crops))), asked.linear_below, asked.compand)
         if asked.trained_on:
             codec.config = dataclasses.replace(codec.config, trained_on=asked.trained_on)
-        save(codec, asked.output, overwrite=asked.overwrite, precision=precision(codec))
+        save(codec, asked.output, overwrite=asked.overwrite, precision=least_precision(codec))
     except StemweaveError as error:
         print(f"finish_codec: {error}", file=sys.stderr)
         return 2

@@ -76,7 +76,7 @@ heard a stem alone: what it takes for a bass is what songs with a bass have in c
 those of `band`, which was taught by stems. What it invents is texture more than music.""",
 )
 LATENT = (
-    """A diffusion model over the latents of {stems} at {rate} Hz, mono, and the codec of each (arXiv
+    """A diffusion model over the latents of {stems} at {rate} Hz, mono, and one codec for all of them (arXiv
 2409.06190). It plays along to any of its stems, and invents all of them.""",
     """It knows no vocals, strings, winds or other instruments, and takes no songs apart. Everything it makes passes through
 its codec, whose own error is in docs/results.md.""",

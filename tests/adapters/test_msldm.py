@@ -112,6 +112,14 @@ def test_codecs_that_do_not_fit_are_refused(publish, publish_codec, small, tmp_p
         convert(path, Codec(replace(VAE, name="x", rate=44100)), [small])
 
 
+@pytest.mark.parametrize("change", [{"mean": (5.0, 0.0, 0.0)}, {"std": (0.01, 0.01, 3.0)}, {"compand": 0.2}])
+def test_a_codec_with_statistics_is_refused(publish, small, codec, change, tmp_path):
+    publish(tmp_path / "x.ckpt", inputs=12, **OWN)
+    codec.config = replace(codec.config, **change)
+    with pytest.raises(ModelError, match="hands out whitened or companded latents; the published models walk over"):
+        convert(tmp_path / "x.ckpt", codec, [small])
+
+
 def test_a_codec_round_trips(publish_codec, tmp_path):
     net = publish_codec(tmp_path / "sourcevae_ckpt")
     codec = convert_codec(tmp_path / "sourcevae_ckpt", VAE)

@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -6,8 +7,9 @@ import soundfile
 from typer.testing import CliRunner
 
 from stemweave.cli.preprocess import app
+from stemweave.data import shards
 from stemweave.data.shards import Cache
-from stemweave.errors import DataError, UsageError
+from stemweave.errors import DataError, OutputError, UsageError
 
 
 @pytest.fixture
@@ -57,6 +59,16 @@ def test_two_processes_write_what_one_writes(corpus, tmp_path):
     run(corpus, "-o", tmp_path / "two", "--workers", 2)
     for path in (tmp_path / "one").rglob("*.*"):
         assert (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes() == path.read_bytes()
+
+
+def test_fewer_songs_leave_none_of_the_others(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "GROUP", 1)
+    run(corpus, "-o", tmp_path / "cache")
+    shutil.rmtree(corpus / "train" / "Track00002")
+    with pytest.raises(OutputError, match="is of more songs than there are now"):
+        run(corpus, "-o", tmp_path / "cache")
+    assert run(corpus, "-o", tmp_path / "cache", "--overwrite").exit_code == 0
+    assert len(Cache.open(tmp_path / "cache" / "train").tracks) == 1
 
 
 def test_parts_of_the_work(corpus, tmp_path):

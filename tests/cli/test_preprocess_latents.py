@@ -8,6 +8,7 @@ import soundfile
 import torch
 
 from stemweave.cli.app import main
+from stemweave.data import latents as data_latents
 from stemweave.data.latents import Latents
 from stemweave.data.layouts import open_corpus
 from stemweave.data.shards import Cache, Recipe, plan, write
@@ -118,6 +119,14 @@ def test_again_is_quick_and_another_codec_must_be_allowed(run, refuse, codec, tm
     assert Latents.open(tmp_path / "out" / "train").coding.digest == load_codec(tmp_path / "other").digest()
 
 
+def test_fewer_songs_leave_none_of_the_others(run, refuse, tmp_path, monkeypatch):
+    monkeypatch.setattr(data_latents, "GROUP", 2)
+    run("--shifts", 3)
+    assert "latents-00001.json is of more songs than there are now; give --overwrite" in refuse()
+    assert run("--overwrite")[0] == 0
+    assert len(Latents.open(tmp_path / "out" / "train").tracks) == 2
+
+
 def test_parts_of_the_work(run, tmp_path):
     status, out, _ = run("--shard", "1/2")
     assert (status, out) == (0, "")
@@ -131,9 +140,10 @@ def test_damaged_latents_end_in_one_line(run, refuse, tmp_path):
     file = tmp_path / "out" / "train" / "latents-00000.f16"
     whole = file.read_bytes()
     file.write_bytes(whole[:-2] + b"\0\x7c")
-    assert "latents-00000.f16 is damaged in Track00002; delete it and its .json, and run" in refuse()
+    assert "latents-00000.f16 is damaged in Track00002; delete it, and run" in refuse()
     file.write_bytes(whole[:-2])
-    assert "is missing or not" in refuse()
+    assert run()[0] == 0
+    assert file.read_bytes() == whole
     (file.with_suffix(".json")).write_text("{")
     assert "is not the index of a cache" in refuse()
     file.with_suffix(".json").unlink()

@@ -1,5 +1,6 @@
 import json
 import pickle
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -189,15 +190,38 @@ def test_damage_is_found_and_named(cache, tmp_path):
     whole = bytearray(file.read_bytes())
     whole[-5] ^= 1
     file.write_bytes(whole)
-    with pytest.raises(DataError, match=r"latents-00000\.f16 is damaged in Track00001; delete it and its \.json") as caught:
+    with pytest.raises(DataError, match=r"latents-00000\.f16 is damaged in Track00001; delete it, and run") as caught:
         Latents.open(tmp_path / "l").verify()
     assert "\n" not in str(caught.value)
     file.write_bytes(whole[:-2])
-    with pytest.raises(DataError, match=r"latents-00000\.f16 is missing or not 211680 bytes long"):
+    with pytest.raises(DataError, match=r"latents-00000\.f16 is missing, or not as long as its index says; run `stemweave pre"):
         Latents.open(tmp_path / "l")
     file.unlink()
     with pytest.raises(DataError, match="is missing"):
         Latents.open(tmp_path / "l")
+
+
+@pytest.mark.parametrize("left", [b"", None])
+def test_lost_numbers_are_made_again(cache, tmp_path, left):
+    write_all(songs(cache), tmp_path / "l")
+    before, file = contents(tmp_path / "l"), tmp_path / "l" / "latents-00000.f16"
+    file.unlink()
+    if left is not None:
+        file.write_bytes(left)
+    assert write_all(songs(cache), tmp_path / "l") == ["Track00000", "Track00001", "Track00002"]
+    assert contents(tmp_path / "l") == before
+
+
+def test_more_songs_join_what_a_codec_of_another_name_but_the_same_weights_wrote(cache, tmp_path):
+    first, second = plan(songs(cache), tmp_path / "l")
+    list(write(first, replace(CODING, codec="before"), encode))
+    list(write(second, CODING, encode))
+    assert len(Latents.open(tmp_path / "l").tracks) == 3
+
+
+def changed(index, **fields):
+    first, *others = index["tracks"]
+    return json.dumps(index | {"tracks": [first | fields, *others]})
 
 
 def test_refuses_what_is_no_cache_of_latents(cache, tmp_path):
@@ -213,6 +237,11 @@ def test_refuses_what_is_no_cache_of_latents(cache, tmp_path):
         ("[]", "is not the index"),
         (json.dumps(good | {"recipe": {}}), "is not the index"),
         (json.dumps(good | {"tracks": [{}]}), "is not the index"),
+        (json.dumps(good | {"tracks": []}), "is not the index of a cache: no tracks; delete it, and run `stemweave pre"),
+        (changed(good, offset=1000000), "Track00000 is 6615 frames from 1000000, expected to begin at 0"),
+        (changed(good, frames="x"), "Track00000 is x frames from 0"),
+        (changed(good, known=[]), "Track00000 does not say of each of 4 stems whether it is there"),
+        (json.dumps(good | {"recipe": good["recipe"] | {"silence": [0.5]}}), "silence has 1 numbers, expected 4 stems of 2"),
         (json.dumps(good | {"format": 99}), "format 99, expected 1"),
         (json.dumps(good | {"recipe": good["recipe"] | {"digest": "d2"}}), "mixes shards of different settings"),
     ):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from stemweave.data import shards
+from stemweave.data.indexed import only
 from stemweave.data.layouts import open_corpus
-from stemweave.data.shards import Cache, Recipe, fingerprint, pack, plan, write
+from stemweave.data.shards import KIND, Cache, Recipe, fingerprint, pack, plan, write
 from stemweave.data.tracks import track
 from stemweave.errors import DataError, OutputError
 
@@ -211,7 +212,7 @@ def test_refuses_what_is_no_cache(band, tmp_path):
         ("{}", "is not the index"),
         (json.dumps(good | {"format": 99}), "format 99, expected 1"),
         (json.dumps(good | {"recipe": good["recipe"] | {"rate": 1}}), "mixes shards"),
-        (json.dumps(good | {"tracks": good["tracks"][:1]}), "bytes long"),
+        (json.dumps(good | {"tracks": good["tracks"][:1]}), "or not as long as"),
     ):
         index.write_text(broken)
         with pytest.raises(DataError, match=message):
@@ -224,6 +225,20 @@ def test_refuses_what_is_no_cache(band, tmp_path):
     (tmp_path / "shard-00000.i16").unlink()
     with pytest.raises(DataError, match="is missing"):
         Cache.open(tmp_path)
+
+
+def test_shards_of_songs_that_are_no_more_are_refused_or_removed(band, tmp_path):
+    tracks = list(open_corpus(band))
+    write_all(tracks, tmp_path)
+    whole, (fewer,) = plan(tracks, tmp_path), plan(tracks[:2], tmp_path)
+    only(whole, tmp_path, KIND, overwrite=False)
+    with pytest.raises(
+        OutputError, match=r"shard-00001\.json is of more songs than there are now; give --overwrite or another"
+    ):
+        only([fewer], tmp_path, KIND, overwrite=False)
+    assert len(Cache.open(tmp_path).tracks) == len(tracks)
+    only([fewer], tmp_path, KIND, overwrite=True)
+    assert sorted(path.name for path in tmp_path.glob("shard-*")) == ["shard-00000.i16", "shard-00000.json"]
 
 
 def test_a_place_that_cannot_be_written_is_an_output_error(band, tmp_path):

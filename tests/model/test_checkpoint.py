@@ -213,6 +213,20 @@ def test_a_model_holds_its_codec(latent_model: Model, codec_folder: Path, tmp_pa
     assert "piano as latents of tiny-codec at 22050 Hz" in (tmp_path / "model" / checkpoint.CARD).read_text()
 
 
+def test_a_models_codec_keeps_its_weights_whatever_the_models_are_rounded_to(latent_model: Model, tmp_path: Path) -> None:
+    """Latents are known by the codec's digest."""
+    assert isinstance(latent_model.codec, Codec)
+    checkpoint.save(latent_model, tmp_path / "model")
+    assert checkpoint.load_codec(tmp_path / "model").digest() == latent_model.codec.digest()
+    tensors = load_file(tmp_path / "model" / checkpoint.WEIGHTS)
+    assert {value.dtype for name, value in tensors.items() if not name.startswith("codec.")} == {torch.bfloat16}
+    checkpoint.save(latent_model.codec, tmp_path / "short")
+    model = Model(latent_model.config)
+    model.codec = checkpoint.load_codec(tmp_path / "short")
+    checkpoint.save(model, tmp_path / "model of it")
+    assert {value.dtype for value in load_file(tmp_path / "model of it" / checkpoint.WEIGHTS).values()} == {torch.bfloat16}
+
+
 def test_a_codec_is_no_model_and_a_model_no_codec(codec_folder: Path, copy: Path) -> None:
     with pytest.raises(ModelError, match="codec is a codec alone, expected a model") as caught:
         load(codec_folder)

@@ -89,7 +89,7 @@ def test_no_codec_has_the_same_form() -> None:
     [
         ({"mean": (0.0,)}, "got 1 values of mean, expected 3 or none"),
         ({"std": (1.0, 1.0)}, "got 2 values of std, expected 3 or none"),
-        ({"std": (1.0, 0.0, 1.0)}, "the smallest std is 0.0, expected more than 0"),
+        ({"std": (1.0, 0.0, 1.0)}, "the std of latent 1 is 0.0, expected more than 0"),
         ({"std": (1.0, float("nan"), 1.0)}, "std holds .*, expected finite numbers"),
         ({"mean": ("a", 0.0, 0.0)}, "mean holds .*, expected finite numbers"),
         ({"linear": True}, "shifted by a mean do not add up"),

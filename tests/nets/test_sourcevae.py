@@ -137,6 +137,17 @@ def test_straight_latents_are_the_lowest_frequencies_to_which_the_network_adds()
     torch.testing.assert_close(net.decode(mean, 9 * 64) - added, low.inverse(frames), atol=1e-5, rtol=0)
 
 
+@torch.no_grad()
+def test_a_codec_of_straight_latents_alone_is_linear() -> None:
+    net = SourceVAE(dataclasses.replace(STRAIGHT, straight=9))
+    one, other = torch.randn(2, 1, 1, 9 * 64)
+    mean, logvar = net.distribution(one + other)
+    assert mean.shape == logvar.shape == (1, 9, 10)
+    torch.testing.assert_close(mean, net.encode(one) + net.encode(other), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(mean, net.lowest(Lapped(64), one + other), atol=1e-5, rtol=1e-5)
+    assert net.decode(mean, 500).shape == (1, 1, 500)
+
+
 def test_the_networks_frames_lie_where_the_straight_ones_do() -> None:
     """What a frame of the network hears of noise is centred on the middle of the straight frame that is told with it.
 
@@ -266,7 +277,7 @@ def test_what_cannot_be_is_refused(tiny: SourceVAE) -> None:
     for patch in (0, -2, 3):
         with pytest.raises(ModelError, match=f"patch is {patch}, expected 1 or an even number"):
             SourceVAEConfig(patch=patch)
-    with pytest.raises(ModelError, match="9 of 9 latents are straight, expected fewer, and a patch of 2 or more"):
-        dataclasses.replace(STRAIGHT, straight=9)
-    with pytest.raises(ModelError, match="3 of 9 latents are straight, expected fewer, and a patch of 2 or more"):
+    with pytest.raises(ModelError, match="10 of 9 latents are straight, expected no more, and a patch of 2 or more"):
+        dataclasses.replace(STRAIGHT, straight=10)
+    with pytest.raises(ModelError, match="3 of 9 latents are straight, expected no more, and a patch of 2 or more"):
         dataclasses.replace(STRAIGHT, patch=1)

@@ -59,7 +59,7 @@ def test_a_codec_gets_its_statistics(run, codec, data, tmp_path):
     assert first.startswith("every stem: std of latents ")
     assert first.endswith(f", {3 * 2 * 87} frames")
     assert second.startswith("additivity error of 3 pairs: encoder 0.")
-    assert third == "linear: no (encoder at most 0.1)"
+    assert third == "linear: no (neither above 0.1)"
     raw, done = load_codec(codec), load_codec(tmp_path / "done")
     assert (len(done.config.mean), len(done.config.std), done.config.trained_on) == (3, 3, "noise")
     assert (done.config.name, done.config.steps_trained) == ("raw", 7)

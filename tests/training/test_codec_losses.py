@@ -22,15 +22,6 @@ def make_sounds() -> tuple[torch.Tensor, torch.Tensor]:
     return noise[0], noise[1] * torch.logspace(0, -6, 5000)
 
 
-def test_mel_distance_is_that_of_the_evaluation(sounds: tuple[torch.Tensor, torch.Tensor]) -> None:
-    """Which is tested against numpy, written from the formula."""
-    one, other = sounds
-    expected = [measured.mel_distance(a, b, RATE) for a, b in zip(one, other, strict=True)]
-    assert mels.MelDistance(RATE)(one, other).item() == pytest.approx(sum(expected) / 3, rel=1e-4)
-    assert mels.MelDistance.scales == tuple((scale.window, scale.bands) for scale in measured.SCALES)
-    assert losses.FLOOR == mels.FLOOR == 1e-5
-
-
 def test_what_is_too_faint_does_not_count(sounds) -> None:
     """Below `faint` all bands are equal; louder ones differ as they did."""
     sound = sounds[0] / sounds[0].abs().max()

@@ -186,7 +186,9 @@ def test_training_goes_on_from_a_codec(tmp_path: Path) -> None:
 
 
 def test_a_decoder_trains_alone_and_latents_stay_as_they_are(tmp_path: Path) -> None:
-    save(training().model, tmp_path / "codec")
+    finished = training().model
+    finished.config = dataclasses.replace(finished.config, mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 3.0), compand=0.2)
+    save(finished, tmp_path / "codec")
     module = training(start_from=tmp_path / "codec", decoder_alone=True, adversarial_from=0)
     before, sound = load_codec(tmp_path / "codec"), module.coded(TONES)
     fitted(module, 2, ExportAverage(tmp_path / "average", 0.5), limit_val_batches=1, val_check_interval=1)

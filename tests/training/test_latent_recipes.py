@@ -15,7 +15,7 @@ from stemweave.model.config import ModelConfig, build
 from stemweave.nets.dit import LatentTransformerConfig
 from stemweave.tasks.accompany import learned, own_conditioning, replacement
 from stemweave.tasks.coupled import own_coupling
-from stemweave.tasks.likelihoods import own_likelihood, own_sampling
+from stemweave.tasks.likelihoods import Dirac, own_likelihood, own_sampling
 from stemweave.tasks.sampler import Sampler
 from stemweave.training import module
 from stemweave.training.latent_data import LatentCrops
@@ -52,7 +52,7 @@ def read(tmp_path_factory):
 
 
 def test_all_are_here():
-    assert set(RECIPES) == {*PUBLISHED, *OURS}
+    assert set(RECIPES) == {*PUBLISHED, *OURS, "msldm-linear-band"}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -96,6 +96,17 @@ def test_ours_hear_what_they_are_said_to(read):
     assert read("msldm-band").model.shares.weights == (0.5, 0.5, 0, 0)
     assert isinstance(read("msldm-band").model.noise, LogNormal)
     assert [name for name, config in heard.items() if not config.joint] == ["isldm-band"]
+
+
+def test_the_model_that_takes_songs_apart_is_a_prior_over_the_linear_codec(read):
+    cli, codec = read("msldm-linear-band"), codec_of(Path(".work/models/sourcevae-linear-band"))
+    config, net = cli.model.model.config, codec.config.net
+    assert (net.latent, net.passed) == (config.net.latents, config.net.latents), "every latent is straight"
+    assert cli.model.shares.weights == (1, 0, 0, 0)
+    assert own_conditioning(config.settings) is replacement
+    assert own_likelihood(config.settings) == Dirac()
+    size = sum(parameter.numel() for parameter in cli.model.model.net.parameters())
+    assert f"{size:,}".replace(",", " ") in RECIPES["msldm-linear-band"].read_text()
 
 
 def test_the_embedded_model_is_small_with_its_codec(read):

@@ -9,6 +9,7 @@ import torch
 from stemweave.adapters.containers import Container, Watch, came_from, generator, lightning
 from stemweave.adapters.names import expected, ours, source_vae, unet1d
 from stemweave.adapters.unets import state_of
+from stemweave.errors import ModelError
 from stemweave.model.checkpoint import load_codec
 from stemweave.model.codec import Codec, CodecConfig
 from stemweave.model.config import ModelConfig, Sampling, Settings
@@ -56,8 +57,14 @@ def convert(file: Path, codec: Codec, sizes: Sequence[ModelConfig] = (MSLDM, MSL
     """A model of ours from a published Lightning file, of whichever size has as many tensors, and its codec.
 
     Its configuration says where it comes from. The network's tensors stay in the file until they are used or written. Raises
-    ModelError for a file that is damaged, unsafe or of no such size, and a codec that does not fit the network.
+    ModelError for a file that is damaged, unsafe or of no such size, and a codec that does not fit the network or whose latents
+    are not as they are.
     """
+    if codec.config.mean or codec.config.std or codec.config.compand:
+        raise ModelError(
+            f"codec {codec.config.name} hands out whitened or companded latents; the published models walk over latents as "
+            "they are: give the published codec, or the folder that `stemweave convert sourcevae` made of it"
+        )
     container = lightning(file, watch)
     config = replace(size_of(container, sizes), codec=codec.config)
     with torch.device("meta"):

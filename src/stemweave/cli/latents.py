@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from stemweave.cli import options
 from stemweave.cli.values import part
-from stemweave.data.indexed import Shard
+from stemweave.data.indexed import Shard, only
 from stemweave.data.latents import KIND as LATENTS
 from stemweave.data.latents import Coding, Latents, Song, copies, mixed, plan, songs, write
 from stemweave.data.shards import KIND as AUDIO
@@ -43,6 +43,7 @@ def latents(
     for name, cache in caches.items():
         stems, whole = ((BAND,), [mixed(song) for song in songs(cache)]) if mixture else (cache.stems, songs(cache))
         tracks = [copy for song in whole for copy in copies(song, shifts, coder.hop)]
+        only(plan(tracks, output / name), output / name, LATENTS, overwrite)
         _write(plan(tracks, output / name, *machine), coder, stems, overwrite)
         _report(output / name)
 

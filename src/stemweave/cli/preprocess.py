@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from stemweave.cli.latents import latents
 from stemweave.cli.values import part
-from stemweave.data.indexed import Shard
+from stemweave.data.indexed import Shard, only
 from stemweave.data.layouts import Corpus, open_corpus
-from stemweave.data.shards import Cache, Map, Recipe, plan, write
+from stemweave.data.shards import KIND, Cache, Map, Recipe, plan, write
 from stemweave.data.tracks import Track
 from stemweave.errors import UsageError
 
@@ -54,6 +54,7 @@ def audio(
         return
     with _mapping(workers) as mapping:
         for name, part_of_corpus in corpora.items():
+            only(plan(part_of_corpus, output / name), output / name, KIND, overwrite)
             _write(plan(part_of_corpus, output / name, *machine), recipe, mapping, overwrite)
             _report(output / name)
 

@@ -20,6 +20,10 @@ class Recipe(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
+    def stems(self) -> tuple[str, ...]:
+        """By name, in order."""
+
+    @property
     def frame(self) -> int:
         """Bytes of one frame."""
 
@@ -34,8 +38,20 @@ class Entry(Protocol):
         """Of the track."""
 
     @property
+    def offset(self) -> int:
+        """Frames of the tracks before it in its shard."""
+
+    @property
     def frames(self) -> int:
         """Of the track."""
+
+    @property
+    def known(self) -> tuple[bool, ...]:
+        """Stem by stem: whether it is known of it how it sounds."""
+
+    @property
+    def present(self) -> tuple[bool, ...]:
+        """Stem by stem: whether it sounds at all."""
 
     @property
     def sha256(self) -> str:
@@ -79,20 +95,35 @@ def divided(tracks: Sequence[T], size: int, path: Path, shard: int, shards: int)
     return groups[shard::shards]
 
 
+def only(shards: Iterable[Shard[Any]], folder: Path, kind: Kind[Any, Any], overwrite: bool) -> None:
+    """See to it that a folder holds no shards but these, which are all of its cache: others would be read with them.
+
+    Raises :class:`OutputError` if there are others and ``overwrite`` is not given; else they are removed.
+    """
+    others = sorted(set(folder.glob(f"{kind.name}-*.json")) - {shard.index for shard in shards})
+    if others and not overwrite:
+        raise OutputError(f"{others[0]} is of more songs than there are now; give --overwrite or another folder")
+    for index in others:
+        index.unlink()
+        index.with_suffix(kind.suffix).unlink(missing_ok=True)
+
+
 def store(
     shard: Shard[Any], kind: Kind[R, E], recipe: R, hashes: Sequence[str], packed: Iterable[tuple[bytes, E]], overwrite: bool
 ) -> Iterator[str]:
     """Write the packed tracks to a shard, yielding their ids as they are done; one that was made from just this is left alone.
 
     ``hashes`` are the entries' ``sha256``, known before anything is packed. Raises :class:`OutputError` if the shard exists,
-    made from something else, and ``overwrite`` is not given. Stopped at any point, it leaves either a whole shard or none.
+    made from something else, and ``overwrite`` is not given; one whose numbers are lost or cut is made again. Stopped at any
+    point, it leaves either a whole shard or none.
     """
     if shard.index.is_file() and not overwrite:
-        _, entries = _load(shard.index, kind)
+        there, entries = _load(shard.index, kind)
         if [entry.sha256 for entry in entries] != list(hashes):
             raise OutputError(f"{shard.index} holds other tracks or settings; give --overwrite or another folder")
-        yield from (entry.id for entry in entries)
-        return
+        if _whole(shard.path.with_suffix(kind.suffix), there, entries):
+            yield from (entry.id for entry in entries)
+            return
     try:
         yield from _store(shard, kind, recipe, packed)
     except OSError as error:
@@ -124,32 +155,50 @@ def opened(folder: Path, kind: Kind[R, E]) -> tuple[R, tuple[E, ...], tuple[Path
     loaded = [_load(path, kind) for path in indices]
     recipe = loaded[0][0]
     if any(other != recipe for other, _ in loaded):
-        raise DataError(f"{folder} mixes shards of different settings; write it anew")
+        raise DataError(f"{folder} mixes shards of different settings; write it anew with --overwrite")
     placed = [
-        (entry, _numbers(path.with_suffix(kind.suffix), recipe, entries))
+        (entry, _numbers(path.with_suffix(kind.suffix), recipe, entries, kind))
         for path, (_, entries) in zip(indices, loaded, strict=True)
         for entry in entries
     ]
     if len({entry.id for entry, _ in placed}) != len(placed):
-        raise DataError(f"{folder} holds a track twice; write it anew")
+        raise DataError(f"{folder} holds a track twice; write it anew with --overwrite")
     return recipe, tuple(entry for entry, _ in placed), tuple(path for _, path in placed)
 
 
-def _numbers(path: Path, recipe: Recipe, entries: Sequence[Entry]) -> Path:
-    expected = sum(entry.frames for entry in entries) * recipe.frame
-    if not path.is_file() or path.stat().st_size != expected:
-        raise DataError(f"{path} is missing or not {expected} bytes long as its index says; write it anew")
+def _numbers(path: Path, recipe: Recipe, entries: Sequence[Entry], kind: Kind[Any, Any]) -> Path:
+    if not _whole(path, recipe, entries):
+        raise DataError(f"{path} is missing, or not as long as its index says; run `{kind.command}` again")
     return path
+
+
+def _whole(numbers: Path, recipe: Recipe, entries: Sequence[Entry]) -> bool:
+    return numbers.is_file() and numbers.stat().st_size == sum(entry.frames for entry in entries) * recipe.frame
 
 
 def _load(path: Path, kind: Kind[R, E]) -> tuple[R, list[E]]:
     try:
         index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if index["format"] != kind.format:
-            raise DataError(f"{path} is a cache of format {index['format']}, expected {kind.format}; write it anew")
-        return kind.recipe(**_frozen(index["recipe"])), [kind.entry(**_frozen(entry)) for entry in index["tracks"]]
+            raise DataError(f"{path} is of format {index['format']}, expected {kind.format}; write it anew with --overwrite")
+        recipe, entries = kind.recipe(**_frozen(index["recipe"])), [kind.entry(**_frozen(entry)) for entry in index["tracks"]]
+        _check(recipe, entries)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is not the index of a cache: {error}") from error
+        raise DataError(f"{path} is not the index of a cache: {error}; delete it, and run `{kind.command}` again") from error
+    return recipe, entries
+
+
+def _check(recipe: Recipe, entries: Sequence[Entry]) -> None:
+    """ValueError unless these are tracks one after another, of all stems."""
+    if not entries:
+        raise ValueError("no tracks")
+    first = 0
+    for entry in entries:
+        if entry.offset != first or not isinstance(entry.frames, int) or entry.frames < 0:
+            raise ValueError(f"{entry.id} is {entry.frames} frames from {entry.offset}, expected to begin at {first}")
+        if not len(entry.known) == len(entry.present) == len(recipe.stems):
+            raise ValueError(f"{entry.id} does not say of each of {len(recipe.stems)} stems whether it is there")
+        first += entry.frames
 
 
 def _frozen(fields: dict[str, Any]) -> dict[str, Any]:

@@ -34,13 +34,17 @@ class Coding:
     Rate in Hz, hop in samples per frame; ``silence`` is the latents of silence, stem by stem.
     """
 
-    codec: str
+    codec: str = field(compare=False)  # what it is depends on the digest
     digest: str
     stems: tuple[str, ...]
     rate: int
     hop: int
     latents: int
     silence: tuple[float, ...] = field(compare=False)  # another machine rounds otherwise
+
+    def __post_init__(self) -> None:
+        if len(self.silence) != len(self.stems) * self.latents:
+            raise ValueError(f"silence has {len(self.silence)} numbers, expected {len(self.stems)} stems of {self.latents}")
 
     @property
     def frame(self) -> int:
@@ -176,7 +180,7 @@ class Latents:
         """Read everything; :class:`DataError` for the first track that is not as it was written."""
         for entry, file in zip(self.tracks, self.files, strict=True):
             if hashlib.sha256(self._stored(entry, file, 0, entry.frames).tobytes()).hexdigest() != entry.checksum:
-                raise DataError(f"{file} is damaged in {entry.id}; delete it and its .json, and run `{KIND.command}` again")
+                raise DataError(f"{file} is damaged in {entry.id}; delete it, and run `{KIND.command}` again")
 
     def read(self, track: int, start: int, length: int) -> NDArray[np.float32]:
         """``length`` frames of a track from ``start``: float32 (stems, latents, length), of silence past the end."""

@@ -156,8 +156,9 @@ def save(
 ) -> None:
     """Write configuration, weights and card to `folder`, all or nothing.
 
-    Raises OutputError when the folder exists and `overwrite` is not set, when it holds anything but a model, and when it cannot
-    be written; ModelError for a network that is not ours.
+    A model's codec keeps its weights as they are, since latents in caches are known by them. Raises OutputError when the folder
+    exists and `overwrite` is not set, when it holds anything but a model, and when it cannot be written; ModelError for a
+    network that is not ours.
     """
     folder = Path(folder)
     if isinstance(model.config, ModelConfig) and model.config.net is None:
@@ -169,14 +170,19 @@ def save(
     config = model.config
     if steps_trained is not None:
         config = dataclasses.replace(config, steps_trained=steps_trained)
-    weights = {name: value.detach().cpu().to(precision).contiguous() for name, value in model.state_dict().items()}
+    weights = {name: value.to(precision) for name, value in model.state_dict().items()}
+    if isinstance(model, Model) and isinstance(model.codec, Codec):
+        least = least_precision(model.codec)
+        weights |= {f"codec.{name}": value.to(least) for name, value in model.codec.state_dict().items()}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
             draft = Path(place) / "model"
             draft.mkdir()
             (draft / CONFIG).write_text(written(config), encoding="utf-8")
-            save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
+            save_file(
+                {name: value.cpu().contiguous() for name, value in weights.items()}, draft / WEIGHTS, metadata={"format": "pt"}
+            )
             (draft / WEIGHTS).chmod(0o644)  # safetensors leaves it readable by its owner alone
             (draft / CARD).write_text(card or plain_card(config), encoding="utf-8")
             if not folder.exists():
@@ -190,6 +196,12 @@ def save(
                 raise
     except OSError as error:
         raise OutputError(f"could not write the model to {folder}: {error.strerror or error}") from error
+
+
+def least_precision(codec: Codec) -> torch.dtype:
+    """The least that holds a codec's weights as they are: bfloat16 where they were stored so, else float32."""
+    short = all(torch.equal(value, value.bfloat16().float()) for value in codec.state_dict().values())
+    return torch.bfloat16 if short else torch.float32
 
 
 def plain_card(config: ModelConfig | CodecConfig) -> str:

@@ -53,8 +53,8 @@ class CodecConfig:
                 raise ModelError(f"codec {self.name}: got {len(values)} values of {name}, expected {expected} or none")
             if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
                 raise ModelError(f"codec {self.name}: {name} holds {values}, expected finite numbers")
-        if not all(value > 0 for value in self.std):
-            raise ModelError(f"codec {self.name}: the smallest std is {min(self.std)}, expected more than 0")
+        if dead := [latent for latent, value in enumerate(self.std) if not value > 0]:
+            raise ModelError(f"codec {self.name}: the std of latent {dead[0]} is {self.std[dead[0]]}, expected more than 0")
         if not (isinstance(self.compand, int | float) and 0 <= self.compand < math.inf):
             raise ModelError(f"codec {self.name}: compand is {self.compand!r}, expected 0 or more")
         if self.linear and self.compand:

@@ -29,7 +29,7 @@ class SourceVAEConfig:
     patch: samples per lapped frame (`Lapped`) with which the network begins and ends; 1, as published: the sound itself.
     dilations: of the residuals before a stride in the encoder, after it in the decoder.
     straight: how many latents of each channel are the lowest coefficients of lapped frames of `hop` samples; 0 as published.
-    Raises ModelError for widths that do not halve, a patch that is odd, and straight latents without a patch or without others.
+    Raises ModelError for widths that do not halve, an odd patch, and straight latents without a patch or more than there are.
     """
 
     channels: int = 1
@@ -46,9 +46,9 @@ class SourceVAEConfig:
             raise ModelError(f"codec: patch is {self.patch}, expected 1 or an even number of samples")
         if self.decoder_width % 2 ** len(self.strides):
             raise ModelError(f"codec: decoder_width ({self.decoder_width}) must halve {len(self.strides)} times")
-        if self.straight and (self.patch == 1 or self.passed >= self.latent):
+        if self.straight and (self.patch == 1 or self.passed > self.latent):
             raise ModelError(
-                f"codec: {self.passed} of {self.latent} latents are straight, expected fewer, and a patch of 2 or more"
+                f"codec: {self.passed} of {self.latent} latents are straight, expected no more, and a patch of 2 or more"
             )
 
     @property

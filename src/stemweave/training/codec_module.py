@@ -1,6 +1,6 @@
 """Training a codec of single stems (2409.06190's SourceVAE) against discriminators, as a LightningModule."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import lightning as L
@@ -11,7 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from stemweave.audio.mels import FLOOR, MelDistance
 from stemweave.errors import ModelError
-from stemweave.model.checkpoint import started
+from stemweave.model.checkpoint import read_any, started
 from stemweave.model.codec import Codec, CodecConfig
 from stemweave.nets.discriminators import DiscriminatorConfig, Discriminators
 from stemweave.nets.start import initialise
@@ -61,7 +61,8 @@ class CodecTraining(L.LightningModule):
         clip: largest norm of the VAE's gradient.
         clip_discriminators: of theirs.
         start_from: a codec folder whose weights to start from.
-        decoder_alone: whether the encoder stays as it is there, and with it all latents; a model over them hears no difference.
+        decoder_alone: whether the encoder and what is made of its latents stay as they are there; a model over them hears no
+            difference.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class CodecTraining(L.LightningModule):
         if config.stems:
             raise ModelError(f"codec {config.name}: VAEs of {', '.join(config.stems)} train one by one; leave out its stems")
         self.automatic_optimization = False
-        self.codec = Codec(config)
+        self.codec = Codec(alike(config, start_from) if decoder_alone and start_from else config)
         self.discriminators = Discriminators(discriminators)
         self.mel = MelDistance(config.rate, faint)
         self.weights, self.additive, self.adversarial_from = weights, additive, adversarial_from
@@ -189,3 +190,11 @@ class CodecTraining(L.LightningModule):
         total = int(self.trainer.estimated_stepping_batches)
         others = max(1, total - self.adversarial_from)
         return self.rates.optimizers(self.codec, total), self.rates.optimizers(self.discriminators, others)
+
+
+def alike(config: CodecConfig, folder: Path) -> CodecConfig:
+    """Of a codec that hands out its latents as the one in a folder does."""
+    there = read_any(folder)
+    if not isinstance(there, CodecConfig):
+        return config
+    return replace(config, mean=there.mean, std=there.std, compand=there.compand, linear=there.linear)

@@ -10,7 +10,7 @@ import torch
 from stemweave.data.shards import Cache, Recipe, plan, write
 from stemweave.data.tracks import track
 from stemweave.errors import DataError, ModelError
-from stemweave.evaluation.protocols.latents import additivity, finish, loudest, sounding, statistics
+from stemweave.evaluation.protocols.latents import LINEAR, additivity, finish, loudest, sounding, statistics
 from stemweave.model.codec import Codec, CodecConfig, joined
 from stemweave.nets.sourcevae import SourceVAEConfig
 
@@ -146,6 +146,14 @@ def test_additivity_of_an_encoder_that_adds_a_constant(straight, cache):
     assert (straight.config.linear, straight.config.mean) == (True, ())
 
 
+def test_a_decoder_that_does_not_add_up_makes_no_linear_codec(straight, cache):
+    straight.net.decoder[-1].bias.fill_(0.1)
+    measured = finish(straight, cache, range(3), crops())
+    assert measured.additivity.encoder < 1e-5
+    assert measured.additivity.decoder > LINEAR
+    assert not straight.config.linear
+
+
 def test_pairs_are_the_two_loudest_that_are_known_and_sound():
     audio = torch.zeros(4, 1, 8)
     audio[:, 0, 0] = torch.tensor([0.5, 0.9, 0.7, 0.002])
@@ -180,5 +188,5 @@ def test_refuses_sound_that_is_not_the_codecs(codec, cache):
 
 def test_a_dead_latent_is_named(straight, cache):
     straight.net.encoder[-1].weight[1] = 0.0
-    with pytest.raises(ModelError, match=r"the smallest std is 0\.0, expected more than 0"):
+    with pytest.raises(ModelError, match=r"the std of latent 1 is 0\.0, expected more than 0"):
         finish(straight, cache, range(3), crops())

@@ -13,8 +13,8 @@ from stemweave.evaluation.measures.codec import additivity_error
 from stemweave.model.codec import Codec
 
 LINEAR = 0.1
-"""Additivity error of the encoder up to which a codec counts as linear: what does not add up is then 20 dB below the latents of
-the mixture, less than separation leaves."""
+"""Additivity error, of encoder and decoder, up to which a codec counts as linear: what does not add up is then 20 dB below the
+mixture, less than separation leaves."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Additivity:
     decoder: float
     pairs: int
 
+    @property
+    def worst(self) -> float:
+        """The larger one."""
+        return max(self.encoder, self.decoder)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -52,15 +57,15 @@ def finish(
 ) -> Measured:
     """Measure a codec on these tracks and crops of a cache, and set its mean, its std and whether it is linear by it.
 
-    Additivity is that of latents scaled by their root mean square, as diffusion has them: each counts alike. Where the
-    encoder's is at most `threshold` the codec is linear, and scaled so; else its latents have mean 0 and variance 1, and are
-    companded then, as `CodecConfig` says. Raises as `statistics` does.
+    Additivity is that of latents scaled by their root mean square, as diffusion has them: each counts alike. Where no error is
+    above `threshold` the codec is linear, and scaled so; else its latents have mean 0 and variance 1, and are companded then,
+    as `CodecConfig` says. Raises as `statistics` does, and ModelError for a latent that never changes.
     """
     codec.config = replace(codec.config, mean=(), std=(), compand=0.0, linear=False)
     found = statistics(codec, cache, tracks)
     codec.config = replace(codec.config, std=rounded(found.rms))
     errors = None if codec.config.stems else additivity(codec, crops)
-    if errors and errors.encoder <= threshold:
+    if errors and errors.worst <= threshold:
         codec.config = replace(codec.config, linear=True)
     else:
         codec.config = replace(codec.config, mean=rounded(found.mean), std=rounded(found.std), compand=compand)
