@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from figures.reports import Report, cell, dated, first, of, report, share, short, table
+from figures.reports import Report, cell, dated, first, of, report, share, short, spread, table
 from stemweave.tasks.coupled import COUPLINGS
 
 SINGLE = {
@@ -107,22 +107,22 @@ def compared(names: Mapping[str, str]) -> Iterator[str]:
     found = {what: made for name, what in names.items() if (made := report(name))}
     if not found:
         return
-    yield "| total generation by | KAD × 100 | at one loudness | silent stems | noise | rhythm's gap | harmony's gap |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| total generation by | takes | KAD × 100 | at one loudness | silent stems | noise | rhythm's gap | harmony's gap |"
+    yield "|---|---|---|---|---|---|---|---|"
     near = "Distance to real songs (log-mel statistics{})"
     for what, made in found.items():
-        distances = (first(made, near.format(how), "generated") for how in ("", " at -23 LUFS"))
+        kads = [of(made, near.format(how), "generated", "KAD × 100") for how in ("", " at -23 LUFS")]
         rates = [share(of(made, "Silent and noisy stems", f"generated, {kind}", "mean")) for kind in ("silent", "noise")]
         if len(made["stems"]) == 1:  # of a mixture
             rates = ["–"] * 2
-        yield f"| {dated(what, made)} | {' | '.join([*distances, *rates, *gaps(made)])} |"
+        yield f"| {dated(what, made)} | {kads[0]['n']} | {' | '.join([*map(spread, kads), *rates, *gaps(made)])} |"
     last = next(iter(found.values()))
     rates = (of(last, "Silent and noisy stems", f"real, {kind}", "mean") for kind in ("silent", "noise"))
-    distances = (first(last, near.format(how), "real, shuffled") for how in ("", " at -23 LUFS"))
-    yield f"| real songs | {' | '.join([*distances, *map(share, rates), '1.00', '1.00'])} |"
+    kads = [of(last, near.format(how), "real, shuffled", "KAD × 100") for how in ("", " at -23 LUFS")]
+    yield f"| real songs | – | {' | '.join([*map(spread, kads), *map(share, rates), '1.00', '1.00'])} |"
     yield ""
     yield f"Takes of {last['seconds']:.0f} s beside {last['data']['songs']} songs. *gap*: how coherent, 0 as stems of"
-    yield "different takes and 1 as real stems of one song."
+    yield "different takes and 1 as real stems of one song; 95 % intervals."
 
 
 def gaps(found: Report) -> Iterator[str]:

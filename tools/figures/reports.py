@@ -63,6 +63,11 @@ def cell(entry: Report, digits: int = 1) -> str:
     return f"{value}" if low is None else f"{value} [{low}, {high}]"
 
 
+def spread(entry: Report) -> str:
+    """A value and its interval, of however few."""
+    return "–" if entry["value"] is None else cell({**entry, "status": "ok"})
+
+
 def short(entry: Report) -> str:
     """A value with two digits."""
     return "–" if entry["value"] is None else f"{entry['value']:.2f}"
