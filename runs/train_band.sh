@@ -5,7 +5,9 @@
 # needed, but packages, FluidSynth and the FluidR3 fonts, or --data with songs of your own. Where nothing can be installed, unpacked
 # files do: PYTHON and STEMWEAVE name the commands, STEMWEAVE_SOUNDFONTS a folder of fonts, LD_LIBRARY_PATH one with
 # libfluidsynth.so.3 and a link to it called libfluidsynth.so (it is found by binutils' ld). On a GPU training begins with the first
-# songs while the others are rendered. What comes out is in WORK/finished; copied into src/stemweave/model/pretrained it is embedded.
+# songs while the others are rendered (its loaders want some 2 GB of shared memory: docker's --shm-size). What comes out is in
+# WORK/finished; copied into src/stemweave/model/pretrained it is embedded. With --data and no --split it is measured on the songs of
+# the split validation.
 MODEL=all
 source "$(dirname "$0")/common.sh"
 source runs/training.sh
@@ -16,6 +18,7 @@ case "$model" in
 esac
 out="$work/finished/results"
 mkdir -p "$out"
+if [ -n "$data" ] && [ -z "$split" ]; then split=validation; fi # never what it was trained on
 if [ -n "$data" ]; then heard="the songs of $(basename "$data")"; else
   heard="songs by stemweave's own band ($(or_quick 960 24) songs of $(or_quick 30 15) s, preset train: FluidR3 GM and FluidR3 Mono"
   heard+=" through FluidSynth, and procedural instruments)"
@@ -30,8 +33,9 @@ first_songs() { # on a GPU: the first steps of `band` on the first fifth of the 
   cache train 192 30 train
   cache validation 24 45 validation
   cache train 960 30 train > "$work/rendering.log" 2>&1 &
-  learn band band train validation --trainer.max_steps 2000 --model.cool_down 0  # checkpoints come every 1000
-  wait $!
+  local rendering=$!
+  learn band band train validation --trainer.max_steps 2000 --model.cool_down 0 # checkpoints come every 500
+  wait $rendering || { tail -n 1 "$work/rendering.log" >&2; exit 2; }
 }
 
 finished() { # NAME OPTIONS…: with what it was trained on, in WORK/finished

@@ -1,5 +1,6 @@
 """The scripts of runs/: every command that they give is one that stemweave takes."""
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -136,6 +137,7 @@ def without_gpu(tmp_path):
         ([], ["band", "gmsdi-band", "sourcevae-band", "sourcevae-band-decoder", "msldm-band"]),
         (["--quick"], ["band", "gmsdi-band", "sourcevae-band", "sourcevae-band-decoder", "msldm-band"]),
         (["--model", "band", "--data", "mine"], ["band"]),
+        (["--model", "gmsdi-band", "--data", "mine"], ["gmsdi-band"]),
         (["--model", "msldm-band"], ["sourcevae-band", "sourcevae-band-decoder", "msldm-band"]),
     ],
 )
@@ -146,6 +148,11 @@ def test_one_command_trains_the_embedded_models(run, tmp_path, without_gpu, opti
     assert trained(commands) == names
     assert all(tmp_path / "finished/results" in Path(c[c.index("--json") + 1]).parents for c in commands if "--json" in c)
     assert ("render" in {command[0] for command in commands}) != ("mine" in options)
+    for command in commands if "mine" in options else ():
+        if "--data" in command:
+            assert command[command.index("--split") + 1] == "validation", "nothing is measured on what it was trained on"
+        for word, value in itertools.pairwise(command):
+            assert not word.endswith("_songs") or value == "null"
     assert not [word for command in commands for word in command if word.endswith(".workers")]
     again, more = run("train_band.sh", *options, "--work", str(tmp_path), python=without_gpu)
     assert again.returncode == 0
@@ -161,10 +168,18 @@ def test_on_a_gpu_training_begins_with_the_first_songs_and_other_cores_draw_crop
     assert [commands[number][commands[number].index("--songs") + 1] for number in rendered[:2]] == ["192", "960"]
     assert rendered[0] < first < others[0]
     for number in (first, *others):
-        (words,) = [word for word in commands[number] if word.endswith(".workers")]
-        assert words == (
-            "--data.init_args.mixtures.init_args.workers" if "gmsdi-band" in commands[number] else "--data.workers"
-        )
+        at = "--data.init_args.mixtures.init_args" if "gmsdi-band" in commands[number] else "--data"
+        assert 1 <= int(commands[number][commands[number].index(f"{at}.workers") + 1]) <= 8
+        assert commands[number][commands[number].index(f"{at}.batch_size") + 1] == "64"
+
+
+def test_rendering_that_fails_beside_training_is_said(run, tmp_path):
+    recorder = tmp_path / "stemweave"
+    failing = '[ "$1 $5" != "render 960" ] || { echo "stemweave: the disk is full" >&2; exit 2; }'
+    recorder.write_text(recorder.read_text().replace("\n", f"\n{failing}\n", 1))
+    done, _ = run("train_band.sh", "--work", str(tmp_path))
+    assert done.returncode == 2
+    assert "stemweave: the disk is full" in done.stderr
 
 
 def test_only_models_of_ours_are_trained_by_it(run):

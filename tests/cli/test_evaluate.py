@@ -7,6 +7,7 @@ import soundfile
 import torch
 from typer.testing import CliRunner
 
+from stemweave.cli import separation
 from stemweave.cli.evaluate import app
 from stemweave.errors import DataError, OutputError, UsageError
 from stemweave.evaluation.measures.bsseval import Frames
@@ -61,6 +62,40 @@ def test_the_same_run_gives_the_same_figures(run, tmp_path):
         report["rows"]["direct"]["whole"].pop("times_real_time")
         report["tables"][-1]["rows"][0]["cells"].pop()
     assert one == two
+
+
+def test_a_separation_that_was_stopped_goes_on_and_ends_the_same(run, tmp_path, monkeypatch):
+    words = ("separation", "--seeds", 2, "--protocol", "active,msdm,global", "--json")
+    run(*words, tmp_path / "straight.json")
+    measure, seen = separation.run, []
+
+    def stopping(tracks, **settings):
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        seen.extend(track.id for track in tracks)
+        return measure(tracks, **settings)
+
+    monkeypatch.setattr(separation, "run", stopping)
+    run(*words, tmp_path / "report.json")
+    assert not (tmp_path / "report.json").exists()
+    seen[:] = []
+    run(*words, tmp_path / "report.json")
+    assert seen == ["Track00002"]
+    assert not (tmp_path / "report.journal").exists()
+    straight, report = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("straight", "report"))
+    for found in (straight, report):
+        for row in found["rows"].values():
+            row["whole"].pop("times_real_time")
+    assert report["rows"] == straight["rows"]
+
+
+def test_a_song_that_lacks_a_stem_is_found_before_any_is_measured(run, songs, monkeypatch):
+    (songs / "test-a" / "Track00002").rename(songs / "test-a" / "mine")
+    (songs / "test-a" / "mine" / "piano.flac").unlink()
+    monkeypatch.setattr(separation, "run", None)
+    message = r"mine holds bass, drums, guitar, expected all of bass, drums, guitar, piano: add piano beside .*mine/bass\.flac"
+    with pytest.raises(DataError, match=message):
+        run("separation")
 
 
 def test_rows_protocols_and_rules_can_be_chosen(run, tmp_path):

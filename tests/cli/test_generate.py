@@ -1,9 +1,11 @@
 import json
+import time
 
 import pytest
 import torch
 
 from stemweave.audio.stems import Stems
+from stemweave.tasks.studio import Studio
 
 
 def test_a_piece_with_its_seed_in_its_name(run, tmp_path, manifest, studio):
@@ -42,6 +44,25 @@ def test_the_loudest_of_several_takes(run, tmp_path, studio):
     norms = {seed: float(studio.generate(0.1, seed=seed).audio.square().sum()) for seed in (1, 2, 3, 4)}
     assert facts["seed"] == max(norms, key=norms.get)
     assert facts["take"] == facts["seed"] - 1
+    assert [path.name for path in (tmp_path / "out" / "tiny").iterdir()] == [f"piece-{facts['seed']}"]
+
+
+def test_the_loudest_is_timed_with_those_that_were_not_kept(run, monkeypatch):
+    generate = Studio.generate
+
+    def slow(*words, **more):
+        time.sleep(0.25)
+        return generate(*words, **more)
+
+    monkeypatch.setattr(Studio, "generate", slow)
+    (facts,) = json.loads(run("generate", "--seconds", 0.1, "--seed", 1, "--takes", 4, "--pick", "loudest", "--json")[1])
+    assert facts["timings"]["seconds"] > 1
+
+
+def test_where_the_loudest_was_kept_no_other_is_made(run, tmp_path):
+    words = ("generate", "--seconds", 0.1, "--seed", 1, "--takes", 4, "--pick", "loudest", "--skip-existing", "--json")
+    (facts,) = json.loads(run(*words)[1])
+    assert json.loads(run(*words)[1]) == []
     assert [path.name for path in (tmp_path / "out" / "tiny").iterdir()] == [f"piece-{facts['seed']}"]
 
 

@@ -1,6 +1,7 @@
 """How busy training is said to be: operations counted, steps timed, and the device's own rate."""
 
 import logging
+from pathlib import Path
 
 import lightning as L
 import pytest
@@ -9,8 +10,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from stemweave.training import busy
-from stemweave.training.busy import FIRST, LAST, Busy
+from stemweave.training.busy import TIMED, Busy
 
+FIRST, LAST = TIMED[0]
 QUIET = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False, "logger": False}
 
 
@@ -55,3 +57,19 @@ def test_short_runs_say_nothing(caplog: pytest.LogCaptureFixture, monkeypatch: p
     caplog.set_level(logging.INFO)
     trained(LAST, monkeypatch)
     assert "matrix products" not in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_it_is_said_again_later_and_by_a_run_that_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(busy, "TIMED", ((5, 25), (30, 39)))
+    monkeypatch.setattr(busy, "matmul_rate", lambda device, kind: 1.0)
+    trainer = L.Trainer(max_steps=40, callbacks=[Busy()], accelerator="cpu", **QUIET)  # type: ignore[arg-type]
+    trainer.fit(Products(), DataLoader(list(torch.randn(1000, 8)), 5))
+    assert caplog.text.count("of what matrix products reach here") == 2
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    again = L.Trainer(max_steps=70, callbacks=[Busy()], accelerator="cpu", **QUIET)  # type: ignore[arg-type]
+    again.fit(Products(), DataLoader(list(torch.randn(1000, 8)), 5), ckpt_path=tmp_path / "last.ckpt", weights_only=False)
+    assert caplog.text.count("of what matrix products reach here") == 3

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stemweave.errors import ModelError
+from stemweave.errors import ModelError, OutputError
 from stemweave.evaluation.measures.separation import si_sdr
 from stemweave.model.checkpoint import load_codec, save
 from stemweave.model.codec import CodecConfig
@@ -197,6 +197,20 @@ def test_a_decoder_trains_alone_and_latents_stay_as_they_are(tmp_path: Path) -> 
     assert not torch.allclose(module.coded(TONES), sound)
     with pytest.raises(ModelError, match="cannot train alone without a codec to start from; say start_from"):
         training(decoder_alone=True)
+
+
+def test_another_run_s_export_is_not_replaced_unasked(tmp_path: Path) -> None:
+    save(training().model, tmp_path / "codec", card="mine")
+    few = {"limit_val_batches": 1, "val_check_interval": 1}
+    with pytest.raises(
+        OutputError, match=r"codec exists already: go on with it \(--ckpt_path, or --model.start_from .*codec\)"
+    ):
+        fitted(training(), 1, ExportAverage(tmp_path / "codec", 0.5), **few)
+    assert (tmp_path / "codec" / "README.md").read_text() == "mine"
+    fitted(training(start_from=tmp_path / "codec"), 1, ExportAverage(tmp_path / "codec", 0.5), **few)
+    assert load_codec(tmp_path / "codec").config.steps_trained == 1
+    fitted(training(), 2, ExportAverage(tmp_path / "codec", 0.5, overwrite=True), **few)
+    assert load_codec(tmp_path / "codec").config.steps_trained == 2
 
 
 def test_validation_says_what_comes_back_and_what_adds_up() -> None:

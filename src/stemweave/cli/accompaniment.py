@@ -14,7 +14,7 @@ from stemweave.cli.choices import BeatNames, GridWidth, available, timings
 from stemweave.cli.generation import RATE
 from stemweave.cli.prompts import of_quality
 from stemweave.cli.sampling import changed, settings_of, told_method
-from stemweave.cli.values import known_stems, stem_names
+from stemweave.cli.values import checked_takes, known_stems, stem_names
 from stemweave.errors import UsageError
 from stemweave.evaluation.embeddings.logmel import LogMelStatistics
 from stemweave.evaluation.protocols.accompaniment import tables
@@ -26,7 +26,7 @@ from stemweave.evaluation.reports.journal import Journal
 from stemweave.model.checkpoint import DEFAULT
 from stemweave.tasks.accompany import Conditioning, own_conditioning
 from stemweave.tasks.sampler import Sampler
-from stemweave.tasks.studio import Studio, checked_takes, load, loudest
+from stemweave.tasks.studio import Studio, load, loudest
 
 
 def accompaniment(

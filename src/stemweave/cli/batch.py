@@ -46,11 +46,11 @@ def run(tasks: Sequence[Task], jobs: int, *, as_json: bool) -> None:
 
 def _attempt(task: Task, meter: Meter) -> Facts | StemweaveError:
     try:
-        return task.work(meter.watch(task.name))
+        made = task.work(meter.watch(task.name))
     except StemweaveError as error:
         return error
-    finally:
-        meter.finish(task.name)
+    meter.finish(task.name)
+    return made
 
 
 def _side_by_side(tasks: Sequence[Task], jobs: int, meter: Meter) -> list[Facts | StemweaveError]:

@@ -64,9 +64,12 @@ def piece_of(stems: Stems, wanted: tuple[str, ...]) -> Piece:
     return Piece(wanted, stems.rate, kept.audio.shape[1], kept.audio.shape[2], [(kept.audio, None)])
 
 
-def deliver(place: Shelf, track: Path, job: Job, make: Callable[[], Piece]) -> Facts:
-    """Make a piece and write it to ``place``; what its manifest says. Nothing is left behind when it fails."""
-    folder, began = place.root / track, time.perf_counter()
+def deliver(place: Shelf, track: Path, job: Job, began: float, make: Callable[[], Piece]) -> Facts:
+    """Make a piece and write it to ``place``; what its manifest says. Nothing is left behind when it fails.
+
+    ``began`` is the `time.perf_counter` of when the work on it did, from which it is timed.
+    """
+    folder = place.root / track
     delivery = dataclasses.replace(place.delivery, comment=f"{job.studio.config.name}, seed {job.seed}")
     with staged(folder) as stage:
         piece = make()

@@ -31,7 +31,7 @@ class Meter:
         return show
 
     def finish(self, name: str) -> None:
-        """Count a job as done."""
+        """Count a job as done; one that fails stays where it came to."""
         self._move(name, 1.0)
 
     def stop(self) -> None:

@@ -1,5 +1,6 @@
 """``stemweave separate``: songs into their stems."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -108,8 +109,9 @@ class Work:
             self.verb, self.arguments, self.studio, self.how.seed, settings=self.settings, inputs={"song": song.path},
             reference=song.path, whole=whole,
         )  # fmt: skip
+        began = time.perf_counter()
         with Reader(song.path) as file:
-            return deliver(self.place, song.track, job, lambda: self._piece(file, progress))
+            return deliver(self.place, song.track, job, began, lambda: self._piece(file, progress))
 
     def _piece(self, file: Reader, progress: Progress) -> Piece:
         names = (*self.kept, "residual") if self.how.residual else self.kept

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from stemweave.cli.values import one_of, stem_names
 from stemweave.evaluation.protocols import wholesongs
 from stemweave.evaluation.protocols.estimators import Estimator, oracle, separator, trivial
 from stemweave.evaluation.protocols.parts import MINUTE, SOURCES, STYLE, Division, table
+from stemweave.evaluation.protocols.records import resumed
 from stemweave.evaluation.protocols.separation import Result, run
 from stemweave.evaluation.protocols.summary import findings
 from stemweave.evaluation.protocols.wholesongs import WholeSong
@@ -64,7 +66,10 @@ def separation(
     churn: options.Churn = None,
     resamples: options.Resamples = None,
 ) -> None:
-    """Separate songs whose stems are known, and measure how near the estimates come."""
+    """Separate songs whose stems are known, and measure how near the estimates come.
+
+    With --json, a run that was stopped goes on where it was.
+    """
     asked, protocols = _names(rows, (*SHARES, *OTHERS), "--rows"), _names(protocol, PROTOCOLS, "--protocol")
     divisions = [one_of(DIVISIONS, name, "--by") for name in stem_names(by, "--by") or ()]
     all_seeds = measuring.seeds(seed, seeds)
@@ -75,15 +80,21 @@ def separation(
     rule = own_likelihood(settings)
     used = changed(own_sampling(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     corpus = measuring.corpus(data, split, songs, studio.stems)
+    for track in corpus:
+        track.require(studio.stems)
     how = {**told(settings), "sampling": asdict(used), "seeds": all_seeds}
     about = measuring.about(studio, corpus, studio.stems) | how | {"protocols": list(protocols), "skipped": skipped}
     estimators = _estimators(studio, Separation(rule, Sampler.of(used)), asked)
-    songs_done = run(corpus, studio.stems, estimators, all_seeds, "msdm" in protocols, whole)
+    journal = measuring.begun(json_file, about | {"rows": list(asked)}) if json_file else None
+    measured = partial(run, names=studio.stems, estimators=estimators, seeds=all_seeds, msdm="msdm" in protocols, whole=whole)
+    songs_done = resumed(corpus, measured, journal) if journal else measured(corpus)
     results = _by_row([result for song in measuring.watched(songs_done, len(corpus)) for result in song])
     found = findings(studio.stems, results)
     more = [*wholesongs.tables(found), *(table(division, results) for division in divisions)]
     shown = [*tables_of({"report": "separation", **found}), *(one for one in more if one.measured)]
     measuring.deliver("separation", about | found, shown, json_file)
+    if journal:
+        journal.close()
 
 
 def _names(text: str, known: Sequence[str], option: str) -> tuple[str, ...]:

@@ -92,3 +92,10 @@ def folder_name(title: str, option: str = "--title") -> str:
     if not name:
         raise UsageError(f"{option} is {title[:40]!r}, expected a few letters or digits")
     return name
+
+
+def checked_takes(takes: int) -> int:
+    """A number of takes; raises UsageError for what is none."""
+    if not 1 <= takes <= 1000:
+        raise UsageError(f"got {takes} takes; expected 1 to 1000")
+    return takes

@@ -106,7 +106,7 @@ def rendered(folder: str | Path) -> Mapping[str, Song]:
     paths = sorted(Path(folder).glob("*/track.json"))
     if not paths:
         raise DataError(f"{folder} holds no <track>/track.json, expected one split of a rendered set; see `stemweave render`")
-    return MappingProxyType({path.parent.name: _song(path) for path in paths})
+    return {path.parent.name: _song(path) for path in paths}
 
 
 def _song(path: Path) -> Song:

@@ -51,6 +51,15 @@ class Track:
         """Whether the corpus says what each stem is, be it silence."""
         return tuple(name in self.stems for name in names)
 
+    def require(self, names: Sequence[str]) -> None:
+        """Raises :class:`DataError` unless the corpus says what each of these stems is."""
+        if missing := [name for name, known in zip(names, self.known(names), strict=True) if not known]:
+            beside = next((f" beside {path}" for paths in self.stems.values() for path in paths), "")
+            raise DataError(
+                f"{self.id} holds {', '.join(self.stems)}, expected all of {', '.join(names)}: add "
+                f"{' and '.join(missing)}{beside}, as a silent file where it does not sound"
+            )
+
     def mixed(self) -> "Track":
         """The sum of its stems as its only stem, `BAND`."""
         return replace(self, stems={BAND: tuple(path for paths in self.stems.values() for path in paths)})

@@ -57,12 +57,19 @@ def place(model: Model, device: torch.device, dtype: torch.dtype) -> Model:
     return model
 
 
-def matmul_rate(device: torch.device, dtype: torch.dtype = torch.float32, size: int = 2048, repeats: int = 8) -> float:
-    """Matrix products in GFLOP/s, with torch's threads: the best of some."""
+def matmul_rate(device: torch.device, dtype: torch.dtype = torch.float32, size: int = 0, repeats: int = 8) -> float:
+    """Matrix products in GFLOP/s, with torch's threads: the best of some.
+
+    Of ``size`` × ``size``: by default as large as keeps the device busy, and on a GPU many between two looks at the clock.
+    """
+    usual, at_once = (8192, 20) if device.type == "cuda" else (2048, 1)
+    size = size or usual
     a, b = torch.randn(2, size, size, device=device, dtype=dtype)
     best = 0.0
     for _ in range(repeats):
         start = time.perf_counter()
-        (a @ b)[0, 0].item()
-        best = max(best, 2 * size**3 / (time.perf_counter() - start) / 1e9)
+        for _ in range(at_once):
+            made = a @ b
+        made[0, 0].item()
+        best = max(best, at_once * 2 * size**3 / (time.perf_counter() - start) / 1e9)
     return best

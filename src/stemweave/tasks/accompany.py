@@ -60,10 +60,8 @@ def accompany(
     conditioning: Conditioning | None = None,
     sampler: Sampler | None = None,
     progress: Progress = silent_progress,
-    take: int = 0,
-    takes: int = 1,
 ) -> Tensor:
-    """All stems of one take at `rate`, (stems, channels, samples); the given ones untouched.
+    """All stems at `rate`, (stems, channels, samples); the given ones untouched.
 
     `given` are (channels, samples) tensors of one length and channel count at `rate` Hz, by stem name.
     """
@@ -78,7 +76,7 @@ def accompany(
     problem = conditioning(accompanying(model), encoded(model, known.unsqueeze(0)), mask)
 
     def watch(step: int) -> None:
-        progress(Event("accompany", step, sampler.total, take, takes))
+        progress(Event("accompany", step, sampler.total))
 
     x = problem.answer(sampler.run(problem, model.noise(seed), watch).x)
     made = decoded(model, x, known.shape[-1])[0] / gain
@@ -101,6 +99,8 @@ def at_model(config: ModelConfig, given: Mapping[str, Tensor], rate: int) -> tup
 
 def checked_names(config: ModelConfig, given: Sequence[str], make: Sequence[str] | None) -> tuple[str, ...]:
     """The stems to make, in the model's order; raises UsageError for names that cannot be."""
+    if isinstance(make, str):
+        raise UsageError(f"got make={make!r}; name the stems to make in a list, such as [{make!r}]")
     for name in (*given, *(make or ())):
         if name not in config.stems:
             raise UsageError(f"got stem {name!r}; {config.name} knows {', '.join(config.stems)}")
@@ -114,5 +114,7 @@ def checked_names(config: ModelConfig, given: Sequence[str], make: Sequence[str]
         raise UsageError(f"{', '.join(both)} cannot be both given and made; drop one of the two")
     wanted = [name for name in config.stems if name not in given and (make is None or name in make)]
     if not wanted:
-        raise UsageError("no stem is left to make; name one with --make")
+        raise UsageError(
+            f"no stem is named to be made; choose from {', '.join(name for name in config.stems if name not in given)}"
+        )
     return tuple(wanted)

@@ -17,11 +17,9 @@ def generate(
     seed: int,
     sampler: Sampler | None = None,
     progress: Progress = silent_progress,
-    take: int = 0,
-    takes: int = 1,
     coupling: Coupling | None = None,
 ) -> Tensor:
-    """One take of a piece, (stems, channels, samples) at the model's rate; any length, by overlapping windows.
+    """A piece, (stems, channels, samples) at the model's rate; any length, by overlapping windows.
 
     Sampler and coupling left out are the model's own. Raises UsageError for seconds that are not a length.
     """
@@ -32,7 +30,7 @@ def generate(
     problem = coupling(generating(model), model.shape(1, held(config, samples)))
 
     def watch(step: int) -> None:
-        progress(Event("generate", step, sampler.total, take, takes))
+        progress(Event("generate", step, sampler.total))
 
     state = sampler.run(problem, model.noise(seed), watch)
     return decoded(model, problem.answer(state.x), samples)[0]

@@ -32,8 +32,8 @@ class Event:
     stage: str
     step: int
     total: int
-    item: int
-    items: int
+    item: int = 0
+    items: int = 1
 
 
 Progress = Callable[[Event], None]

@@ -85,7 +85,7 @@ def opened(sound: Sound, rate: int | None) -> Iterator[Song]:
 
 
 def checked(audio: Tensor) -> Tensor:
-    """(channels, samples) float32, finite and not empty."""
+    """(channels, samples) float32 in main memory, finite and not empty."""
     audio = audio.unsqueeze(0) if audio.ndim == 1 else audio
     if audio.ndim != 2 or audio.shape[0] == 0 or audio.shape[1] == 0:
         raise UsageError(f"got audio of shape {tuple(audio.shape)}; expected (channels, samples), at least one of each")
@@ -95,7 +95,7 @@ def checked(audio: Tensor) -> Tensor:
         raise UsageError(f"got audio of type {audio.dtype}; expected floating point in -1..1")
     if not audio.isfinite().all():
         raise UsageError("the audio holds NaN or infinite samples; export it again")
-    return audio.float()
+    return audio.float().cpu()
 
 
 def checked_rate(rate: int | None) -> int:

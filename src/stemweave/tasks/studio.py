@@ -1,4 +1,4 @@
-"""A model and its jobs in one object: what `stemweave.load` returns, and what the command line and the page call."""
+"""A model and its jobs in one object: what `stemweave.load` returns, and what the command line calls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,24 +72,9 @@ class Studio:
         progress: Progress = silent_progress,
     ) -> Stems:
         """Invent a band: all stems together, at the model's rate, hearing each other as the model has it, or by `coupling`."""
-        return self.generate_takes(1, seconds, seed=seed, sampler=sampler, coupling=coupling, progress=progress)[0]
-
-    def generate_takes(
-        self,
-        takes: int,
-        seconds: float = 12.0,
-        *,
-        seed: int | None = None,
-        sampler: Sampler | None = None,
-        coupling: Coupling | None = None,
-        progress: Progress = silent_progress,
-    ) -> list[Stems]:
-        """Several bands; take k has seed + k. `loudest` picks one as the papers' baseline does."""
-        seed, made = checked_seed(seed), []
-        for take in range(checked_takes(takes)):
-            audio = inventing.generate(self.model, seconds, seed + take, sampler, progress, take, takes, coupling)
-            made.append(Stems(self.stems, audio, self.config.rate, seed=seed + take))
-        return made
+        seed = checked_seed(seed)
+        audio = inventing.generate(self.model, seconds, seed, sampler, progress, coupling)
+        return Stems(self.stems, audio, self.config.rate, seed=seed)
 
     def accompany(
         self,
@@ -107,32 +92,12 @@ class Studio:
         `given`: paths or samples by stem name (`rate` in Hz for samples), of equal length. The result has the highest
         rate and channel count given.
         """
-        return self.accompany_takes(
-            1, given, make=make, rate=rate, seed=seed, conditioning=conditioning, sampler=sampler, progress=progress
-        )[0]
-
-    def accompany_takes(
-        self,
-        takes: int,
-        given: Mapping[str, Sound],
-        *,
-        make: Sequence[str] | None = None,
-        rate: int | None = None,
-        seed: int | None = None,
-        conditioning: playing.Conditioning | None = None,
-        sampler: Sampler | None = None,
-        progress: Progress = silent_progress,
-    ) -> list[Stems]:
-        """Several takes of `accompany`; take k has seed + k."""
         wanted = playing.checked_names(self.config, tuple(given), make)
         audio, common = aligned(given, rate)
         names = tuple(name for name in self.stems if name in given or name in wanted)
-        kept = [self.stems.index(name) for name in names]
-        seed, made = checked_seed(seed), []
-        for take in range(checked_takes(takes)):
-            whole = playing.accompany(self.model, audio, common, seed + take, conditioning, sampler, progress, take, takes)
-            made.append(Stems(names, whole[kept], common, seed=seed + take))
-        return made
+        seed = checked_seed(seed)
+        whole = playing.accompany(self.model, audio, common, seed, conditioning, sampler, progress)
+        return Stems(names, whole[[self.stems.index(name) for name in names]], common, seed=seed)
 
     def separate(
         self,
@@ -216,13 +181,6 @@ def checked_guidance(weight: float) -> float:
     if not 0 <= weight <= 100:
         raise UsageError(f"got guidance {weight}; expected 0 to 100, 1 for none")
     return weight
-
-
-def checked_takes(takes: int) -> int:
-    """A number of takes."""
-    if not 1 <= takes <= 1000:
-        raise UsageError(f"got {takes} takes; expected 1 to 1000")
-    return takes
 
 
 def aligned(given: Mapping[str, Sound], rate: int | None) -> tuple[dict[str, Tensor], int]:

@@ -13,10 +13,10 @@ from torch.utils.flop_counter import flop_registry
 from stemweave.model.precision import matmul_rate
 
 COUNTED = 2
-"""The step whose operations are counted."""
+"""The batch of a run whose operations are counted."""
 
-FIRST, LAST = 5, 25
-"""The steps that are timed."""
+TIMED = ((5, 25), (200, 400))
+"""The first and last of a run's batches that are timed: early on, and again when what loaders had prepared is used up."""
 
 
 class Operations(TorchDispatchMode):
@@ -38,18 +38,19 @@ class Operations(TorchDispatchMode):
 class Busy(Callback):
     """Prints, and logs as `train/busy`, which share of the device's own matrix products a second training reaches.
 
-    Early on, from one batch to the next: waiting for data counts. Operations are those of matrix products, convolutions and
-    attention, forward and backward. Nothing for runs of fewer steps.
+    From one batch to the next: waiting for data counts. Operations are those of matrix products, convolutions and attention,
+    forward and backward. Nothing for runs of fewer steps.
     """
 
     def __init__(self) -> None:
-        self.counter, self.start = Operations(), 0.0
+        self.counter, self.batch, self.start = Operations(), -1, 0.0
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Begin to count, or to time."""
-        if batch_idx == COUNTED:
+        self.batch += 1  # of this run, also of one that goes on
+        if self.batch == COUNTED:
             self.counter.__enter__()  # type: ignore[no-untyped-call]
-        if batch_idx == FIRST:
+        if self.batch in dict(TIMED):
             self.start = now(pl_module.device)
 
     def on_train_batch_end(
@@ -58,15 +59,16 @@ class Busy(Callback):
         pl_module: L.LightningModule,
         outputs: Any,  # noqa: ARG002
         batch: Any,  # noqa: ARG002
-        batch_idx: int,
+        batch_idx: int,  # noqa: ARG002
     ) -> None:
         """End it, and say what came out."""
-        if batch_idx == COUNTED:
+        if self.batch == COUNTED:
             self.counter.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-        if batch_idx == LAST and self.start:
-            seconds = (now(pl_module.device) - self.start) / (LAST - FIRST + 1)
-            kind = torch.bfloat16 if str(trainer.precision).startswith("bf16") else torch.float32
-            self.say(pl_module, seconds, matmul_rate(pl_module.device, kind))
+        for first, last in TIMED:
+            if self.batch == last:
+                seconds = (now(pl_module.device) - self.start) / (last - first + 1)
+                kind = torch.bfloat16 if str(trainer.precision).startswith("bf16") else torch.float32
+                self.say(pl_module, seconds, matmul_rate(pl_module.device, kind))
 
     def say(self, pl_module: L.LightningModule, seconds: float, peak: float) -> None:
         """Seconds a step, and what matrix products reach here in GFLOP/s."""

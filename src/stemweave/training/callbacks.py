@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from stemweave.errors import OutputError
 from stemweave.model.checkpoint import save
 from stemweave.model.model import Model
 from stemweave.training.codec_module import CodecTraining
@@ -22,18 +23,31 @@ class ExportAverage(WeightAveraging):
     The export says for how many steps its weights were trained in all, also those before this run (`start_from`).
 
     Args:
-        folder: the folder of the model, or of the codec, to write; its own earlier export is replaced.
+        folder: the folder of the model, or of the codec, to write. Only a run that goes on, or that starts from what is there,
+            replaces it unasked.
         decay: of the average, per step.
+        overwrite: whether to replace what another run left there.
     """
 
-    def __init__(self, folder: Path, decay: float = 0.999) -> None:
+    def __init__(self, folder: Path, decay: float = 0.999, overwrite: bool = False) -> None:
         super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))  # by differences: what stays the same stays exactly so
-        self.folder, self.before = Path(folder), 0
+        self.folder, self.overwrite, self.before = Path(folder), overwrite, 0
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """How long the weights that training starts from were trained; a checkpoint that it goes on from knows better."""
         self.before = getattr(pl_module, "begun", 0)
+        self._device = trainer.strategy.root_device  # where the module, still on the CPU, is going
         super().setup(trainer, pl_module, stage)
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+        """A checkpoint to go on from is known here. Raises OutputError where another run's model would be lost."""
+        start_from = getattr(pl_module, "start_from", None)
+        started_there = start_from is not None and Path(start_from).absolute() == self.folder.absolute()
+        if self.folder.exists() and not (self.overwrite or started_there):
+            raise OutputError(
+                f"{self.folder} exists already: go on with it (--ckpt_path, or --model.start_from {self.folder}), give another "
+                "--average.folder, or --average.overwrite true"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on must know."""
@@ -42,7 +56,7 @@ class ExportAverage(WeightAveraging):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Of the run that stopped."""
         super().load_state_dict(state_dict)
-        self.before = state_dict["before"]
+        self.before, self.overwrite = state_dict["before"], True
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """The average is still in place here; the parent takes it out again."""

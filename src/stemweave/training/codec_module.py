@@ -102,6 +102,7 @@ class CodecTraining(L.LightningModule):
         if self.codec.net.lapped:  # the published network starts from torch's own random weights
             initialise(self.codec.net)
         self.begun = 0 if start_from is None else started(self.codec, start_from)
+        self.start_from = start_from
         self.codec.net.encoder.requires_grad_(not decoder_alone)
         if weight_norm:
             normed(self.codec)

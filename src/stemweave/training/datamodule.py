@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import lightning as L
+import torch
 from torch.utils.data import DataLoader
 
 from stemweave.data.augmentation import Augmentation
@@ -70,7 +71,13 @@ class StemCrops(L.LightningDataModule):
         )
         if self.trainer:
             crops.set_epoch(self.trainer.global_step)
-        return DataLoader(crops, self.batch_size, num_workers=self.workers, persistent_workers=self.workers > 0)
+        return DataLoader(
+            crops,
+            self.batch_size,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
 
     def val_dataloader(self) -> DataLoader:  # type: ignore[type-arg]
         """The same crops every time."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import lightning as L
+import torch
 from torch.utils.data import DataLoader, default_collate
 
 from stemweave.data.streams import Draw, Fixed, Stream
@@ -42,5 +43,11 @@ class Draws(L.LightningDataModule):
         return self._loader(Fixed(self.draws("validation"), self.valid_crops, self.seed), 0)
 
     def _loader(self, draws: Stream[Any] | Fixed[Any], workers: int) -> DataLoader:  # type: ignore[type-arg]
-        persistent = workers > 0
-        return DataLoader(draws, self.batch_size, num_workers=workers, persistent_workers=persistent, collate_fn=self.collate)
+        return DataLoader(
+            draws,
+            self.batch_size,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=self.collate,
+        )

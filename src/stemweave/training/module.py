@@ -68,6 +68,7 @@ class StemTraining(L.LightningModule):
         self.valid_sigmas = valid_sigmas
         self.rates = Rates(rate_peak, warm_up, cool_down, decay, betas)
         self.begun = 0 if start_from is None else started(self.model, start_from)
+        self.start_from = start_from
         self.model.codec = (held or self.model.codec).requires_grad_(False)
 
     def on_fit_start(self) -> None:

@@ -39,7 +39,8 @@ class StemCLI(LightningCLI):
         """Sections without class paths: their classes never change."""
         parser.add_lightning_class_args(ExportAverage, "average")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.set_defaults({"checkpoint.save_last": True, "checkpoint.every_n_train_steps": 500})
+        kept = {"save_last": True, "every_n_train_steps": 500, "enable_version_counter": False}  # last.ckpt is the last
+        parser.set_defaults({f"checkpoint.{name}": value for name, value in kept.items()})
 
 
 def train(arguments: Sequence[str]) -> None:

@@ -26,10 +26,11 @@ def start_from_spectra(model: TextModel, batches: Iterable[Sequence[Any]]) -> No
     if not isinstance(net, TextUNet):
         raise ModelError(f"{model.config.name}: its network expects no spectra: leave out `spectra`")
     told, heard = [], []
+    device = next(net.parameters()).device
     for mixtures, texts, *_ in batches:
         told.append(torch.tensor([[float(label(stem).casefold() in text.casefold()) for stem in stems] for text in texts]))
-        heard.append(spectra(net, mixtures / model.config.sigma_data))
-    usual = least_powers(torch.cat(told), torch.cat(heard))
+        heard.append(spectra(net, mixtures.to(device) / model.config.sigma_data))
+    usual = least_powers(torch.cat(told).to(device), torch.cat(heard))
     every = torch.cat((usual, torch.cat(heard).mean(0, keepdim=True)))
     hear = model.conditioner
     tokens = [hear(hear.prepare([label(stem)])).tokens.sum(1) for stem in stems]

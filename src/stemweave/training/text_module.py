@@ -85,6 +85,7 @@ class TextTraining(L.LightningModule):
         self.rates, self.fresh = Rates(rate_peak, warm_up, cool_down, decay, betas), start_from is None
         self.texts = None if texts is None else kept_texts(self.model, texts)
         self.begun = 0 if start_from is None else started(self.model, start_from)
+        self.start_from = start_from
 
     def on_train_start(self) -> None:
         """Measure usual spectra, where asked for, unless training goes on: only here is the step of a checkpoint known."""

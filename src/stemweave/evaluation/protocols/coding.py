@@ -31,8 +31,7 @@ def measure(tracks: Sequence[Track], names: Sequence[str], codecs: Sequence[Sequ
     is shorter or does not say what each of ``names`` is.
     """
     for track in tracks:
-        if not all(track.known(names)):
-            raise DataError(f"{track.id} holds {', '.join(track.stems)}, expected all of {', '.join(names)}")
+        track.require(names)
         audio, length = track.read(names, track.rate, 1), round(seconds * track.rate)
         start = (audio.shape[-1] - length) // 2
         if start < 0:

@@ -57,8 +57,7 @@ def whole(track: Track, names: Sequence[str], rate: int) -> Tensor:
 
     Raises :class:`DataError` for a song that does not say what each of them is.
     """
-    if not all(track.known(names)):
-        raise DataError(f"{track.id} holds {', '.join(track.stems)}, expected all of {', '.join(names)}")
+    track.require(names)
     return track.read(names, rate, 1)
 
 

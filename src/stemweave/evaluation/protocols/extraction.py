@@ -80,8 +80,7 @@ def measure(
     """
     for case in asked:
         if case.key not in journal:
-            if not all(case.track.known(names)):
-                raise DataError(f"{case.track.id} holds {', '.join(case.track.stems)}, expected all of {', '.join(names)}")
+            case.track.require(names)
             stems = case.track.read(names)
             truths = {prompt: stems[names.index(prompt)] for prompt in case.prompts}
             journal.add(case.key, answers(stems, truths, case.track.rate, extract, seeds))

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from stemweave.data.shards import Recipe, fingerprint
 from stemweave.data.tracks import Track
-from stemweave.errors import DataError
 from stemweave.evaluation.measures import separation
 from stemweave.evaluation.measures.separation import Scores, lag, measure, msdm_chunks, msdm_scores, null_test
 from stemweave.evaluation.protocols.estimators import Estimator
@@ -58,8 +57,7 @@ def run(
     song as a whole. Raises :class:`DataError` for a song that does not say what each of the stems ``names`` is.
     """
     for track in tracks:
-        if not all(track.known(names)):
-            raise DataError(f"{track.id} holds {', '.join(track.stems)}, expected all of {', '.join(names)}")
+        track.require(names)
         yield [result for estimator in estimators for result in _song(track, names, estimator, seeds, msdm, whole)]
 
 
