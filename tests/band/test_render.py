@@ -17,7 +17,7 @@ from stemweave.band.render import Order, make_track, render_set, write_manifest
 from stemweave.band.score import RATE, STEMS
 from stemweave.band.song import draw_player, frames, render_song, resampled
 from stemweave.band.soundfont import Font
-from stemweave.errors import MissingExtra, OutputError, StemweaveError, UsageError
+from stemweave.errors import DataError, MissingExtra, OutputError, StemweaveError, UsageError
 
 BAND = presets.band(PRESETS["train"], ())
 FONTS = (Font(Path("/fonts/a.sf2"), "aa"), Font(Path("/fonts/b.sf2"), "bb"))
@@ -234,6 +234,20 @@ def test_a_track_that_cannot_be_read_is_another_song(tmp_path, content):
     (wanted.track(0) / "track.json").write_text(content)
     with pytest.raises(OutputError, match="holds another song"):
         list(render_set(wanted))
+
+
+def test_damaged_records_of_other_songs_are_named(tmp_path):
+    wanted = order(tmp_path)
+    rendered_here(wanted)
+    manifest = write_manifest(wanted, "")
+    (wanted.folder / "Track00007").mkdir()
+    (wanted.folder / "Track00007" / "track.json").write_text("{")
+    with pytest.raises(DataError, match=r"Track00007/track\.json is damaged .*: remove its folder and render again"):
+        write_manifest(wanted, "")
+    (wanted.folder / "Track00007" / "track.json").unlink()
+    manifest.write_text("{}")
+    with pytest.raises(DataError, match=r"manifest\.json is damaged .*: remove it, and render each of its splits again"):
+        write_manifest(wanted, "")
 
 
 def test_drafts_left_by_a_killed_run_are_swept(tmp_path):

@@ -51,6 +51,7 @@ def test_every_verb_is_a_module_of_its_own():
         (["separate", "x.wav", "--nonsense"], "--nonsense"),
         (["models"], "Missing command. See stemweave models --help"),
         (["models", "juggle"], "No such command 'juggle'"),
+        (["evaluate", "extraction"], "See stemweave evaluate extraction --help"),
         (["accompany"], "--given"),
     ],
 )

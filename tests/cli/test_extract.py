@@ -130,6 +130,7 @@ def test_a_prompt_of_ten_thousand_letters(extract, folder):
         (["-p", "bass", "--steps", "0"], "--steps is 0"),
         (["-p", "bass", "--seed", "-1"], "seed -1"),
         (["-p", "bass", "--stems", "bass"], "--stems"),
+        (["-p", "drums", "-p", "bass"], "got it 2 times: say 'drums, bass', or use separate"),
         ([], "--prompt"),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 from stemweave.cli import models
 from stemweave.cli.app import main
@@ -29,6 +30,16 @@ def test_info_of_a_codec(latent_model, tmp_path, capsys):
     ]  # fmt: skip
     assert len(facts["sha256"]) == 64
     assert facts["stems"] == [], "one VAE for all"
+
+
+def test_many_numbers_are_counted_and_what_is_empty_left_out(latent_model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(models, "MANY", 2)
+    latent_model.codec.config = replace(latent_model.codec.config, std=(1.5, 2.5, 3.5), licence="mine")
+    save(latent_model.codec, tmp_path / "codec")
+    assert main(["models", "info", str(tmp_path / "codec")]) == 0
+    told = capsys.readouterr().out
+    assert "(3 numbers)" in told
+    assert "2.5" not in told
 
 
 def test_no_models_and_unknown_ones(monkeypatch, capsys):

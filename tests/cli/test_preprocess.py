@@ -54,6 +54,11 @@ def test_dry_run_says_what_it_understood_and_writes_nothing(corpus, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+def test_stems_that_no_song_has_are_named(corpus, tmp_path):
+    result = run(corpus, "-o", tmp_path / "cache", "--stems", "bass,drumz")
+    assert "songs has a file of drumz: silent or unknown in all of them" in result.stderr
+
+
 def test_two_processes_write_what_one_writes(corpus, tmp_path):
     run(corpus, "-o", tmp_path / "one")
     run(corpus, "-o", tmp_path / "two", "--workers", 2)

@@ -224,3 +224,13 @@ def test_what_a_configuration_forbids_is_told_in_one_line(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("stemweave: codec sourcevae-band: VAEs of bass, drums train one by one")
     assert "Traceback" not in done.stderr
+
+
+def test_only_what_can_be_done_is_offered(tmp_path: Path) -> None:
+    told = train(tmp_path, "--help")
+    assert "stemweave train" in told.stdout
+    assert "fit" in told.stdout
+    assert "predict" not in told.stdout
+    assert "args parameter" not in told.stderr
+    assert train(tmp_path, "predict").returncode == 2
+    assert "usage: stemweave train fit" in train(tmp_path, "fit", "--help").stdout

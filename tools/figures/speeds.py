@@ -34,5 +34,6 @@ def threads(found: Report) -> str:
 
 
 def pace(found: Report) -> str:
-    """× real time of each way to make music."""
-    return ", ".join(f"`{row['name']}` {row['cells'][1]['value']:.1f}" for row in found["tables"][2]["rows"])
+    """× real time of each way to make music, and how much of it was made."""
+    ways = ", ".join(f"`{row['name']}` {row['cells'][1]['value']:.1f}" for row in found["tables"][2]["rows"])
+    return f"{ways} ({found['seconds']:.0f} s of music)"

@@ -32,9 +32,11 @@ class Encoding:
     def check(self, rate: int, channels: int) -> None:
         """Raise FormatError when this format cannot hold ``rate`` (Hz) or the number of ``channels``."""
         if rate not in self.rates:
-            raise FormatError(f"{self.name} cannot hold {rate} Hz (it holds {_span(self.rates)} Hz): {_WAY_OUT}")
+            raise FormatError(
+                f"{self.name} cannot hold {rate} Hz (it holds {_span(self.rates)} Hz): choose another format or rate"
+            )
         if channels > self.channels:
-            raise FormatError(f"{self.name} cannot hold {channels} channels (at most {self.channels}): {_WAY_OUT}")
+            raise FormatError(f"{self.name} cannot hold {channels} channels (at most {self.channels}): choose another format")
 
     def quantise(self, frames: NDArray[np.float32]) -> NDArray[np.generic]:
         """Round (frames, channels) in ±1 to this format's integers, to the nearest step and without dither."""
@@ -45,9 +47,6 @@ class Encoding:
         if self.bits == 16:
             return steps.astype(np.int16)
         return steps.astype(np.int32) << (32 - self.bits)
-
-
-_WAY_OUT = "choose another format, or ask for a rate and channels that it holds"
 
 
 def _span(rates: Sequence[int]) -> str:

@@ -25,7 +25,7 @@ from stemweave.band.composer import LONGEST, VERSION
 from stemweave.band.score import STEMS
 from stemweave.band.song import Band, as_json, render_song
 from stemweave.band.soundfont import library, version
-from stemweave.errors import OutputError, StemweaveError, UsageError
+from stemweave.errors import DataError, OutputError, StemweaveError, UsageError
 
 SOUND = 2  # the version of instruments, effects and levels; notes have the composer's
 PROCEDURAL_LICENCE = "procedural instruments: no third-party sound"
@@ -194,9 +194,9 @@ def make_track(order: Order, index: int) -> Made:
 def write_manifest(order: Order, command: str) -> Path:
     """Write or extend ``<root>/manifest.json``: per split the command, versions, counts, hours and licence.
 
-    Counts are read from the tracks on disk.
+    Counts are read from the tracks on disk. Raises DataError for a track or a manifest there that is damaged.
     """
-    tracks = [json.loads(path.read_text()) for path in sorted(order.folder.glob("Track*/track.json"))]
+    tracks = [_facts(path) for path in sorted(order.folder.glob("Track*/track.json"))]
     fonts = {font.path.name: {"sha256": font.sha256, "licence": font.licence} for font in order.band.fonts}
     licences = {font["licence"] for font in fonts.values()} | {order.band.write.licence}
     licences |= {PROCEDURAL_LICENCE} if order.band.procedural else set()
@@ -215,8 +215,18 @@ def write_manifest(order: Order, command: str) -> Path:
     return path
 
 
+def _facts(path: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text())
+        return {"samples": facts["samples"], "stems": {stem: {"present": facts["stems"][stem]["present"]} for stem in STEMS}}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error!r}): remove its folder and render again") from error
+
+
 def _splits(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
     try:
         return dict(json.loads(path.read_text())["splits"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error!r}): remove it, and render each of its splits again") from error

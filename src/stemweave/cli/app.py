@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(str(error), 2)
     except _MISTAKE as error:
         told = error.format_message().rstrip(". ") or "no command was given"
-        return complain(f"{told}. See stemweave {f'{verb} ' if verb else ''}--help", 2)
+        place = error.ctx.command_path if error.ctx else f"stemweave {verb or ''}".rstrip()
+        return complain(f"{told}. See {place} --help", 2)
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     if status == 130:

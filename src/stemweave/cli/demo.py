@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import typer
@@ -27,7 +28,7 @@ def demo(
     output: options.Output = Path("demo"),
     overwrite: options.Overwrite = False,
     device: options.Device = "auto",
-    seed: options.Seed = 7,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same sound.")] = 7,
 ) -> None:
     """Separate the example song, invent a band, and play along to the example's drums.
 

@@ -9,6 +9,7 @@ from stemweave.cli.prompts import NEGATIVES, TEXTED, Asked, heard
 from stemweave.cli.sampling import changed, settings_of
 from stemweave.cli.separate import Work
 from stemweave.cli.values import encoding
+from stemweave.errors import UsageError
 from stemweave.tasks.extract import AGAINST_REST, duet, extraction, own_rule, own_walk
 from stemweave.tasks.sampler import Sampler
 from stemweave.tasks.separate import direct, masked
@@ -19,7 +20,7 @@ def extract(
     songs: options.Songs,
     prompt: options.Prompt,
     rest: options.Rest = None,
-    model: options.TextModel = None,
+    model: options.ToldModel = None,
     direct_signals: options.Direct = False,
     output: options.Output = Path("extracted"),
     file_format: options.Format = options.FileFormat.WAV,
@@ -46,10 +47,12 @@ def extract(
     Songs may have any length, rate and number of channels.
     """
     arguments = dict(locals())
+    if len(prompt) > 1:
+        raise UsageError(f"-p names what is taken out, got it {len(prompt)} times: say {', '.join(prompt)!r}, or use separate")
     form = encoding(file_format, int16=int16, int24=int24, float32=float32)
     usual = [negative] if negative is not None and negative in NEGATIVES else None
     studio = Asked.of(None, usual, guidance).studio(model or TEXTED, quality, device)
-    studio = replace(studio, model=duet(studio.model, prompt, None if usual else negative, rest))
+    studio = replace(studio, model=duet(studio.model, prompt[0], None if usual else negative, rest))
     settings = settings_of(studio.config, quality)
     asked = {steps, solver, churn, resamples} != {None} or usual is not None or quality is options.Quality.PAPER
     rule = AGAINST_REST if asked else own_rule(settings)

@@ -12,6 +12,9 @@ from stemweave.model.config import ModelConfig
 
 app = typer.Typer(help="Show the models that are installed.", no_args_is_help=False)
 
+MANY = 24
+"""How many values are shown one by one; --json has all of them."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
@@ -60,7 +63,9 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items() if inner not in ("", (), []))
+    if isinstance(value, list | tuple) and len(value) > MANY:
+        return f"({len(value)} numbers)"
     if isinstance(value, list | tuple):
         return ", ".join(_plain(inner) for inner in value)
     return str(value)

@@ -49,7 +49,11 @@ Prompts = Annotated[
     typer.Option("-p", "--prompt", help='A stem by a name of yours and what it is: bass="slap bass".', rich_help_panel=SOUND),
 ]
 Prompt = Annotated[
-    str, typer.Option("-p", "--prompt", help='What to take out: "clean electric guitar".', rich_help_panel=SOUND)
+    list[str], typer.Option("-p", "--prompt", help='What to take out: "clean electric guitar".', rich_help_panel=SOUND)
+]
+ToldModel = Annotated[
+    str | None,
+    typer.Option("-n", "--model", help="A model by name, folder or hub id. (default: gmsdi-band)", rich_help_panel=SOUND),
 ]
 Rest = Annotated[
     str | None,

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
+from stemweave.cli.app import complain
 from stemweave.cli.latents import latents
 from stemweave.cli.values import part
 from stemweave.data.indexed import Shard, only
@@ -52,6 +53,8 @@ def audio(
         for name, part_of_corpus in corpora.items():
             _describe(name, part_of_corpus, recipe)
         return
+    if absent := [stem for stem in recipe.stems if not any(track.stems.get(stem) for track in corpus)]:
+        complain(f"no song in {source} has a file of {', '.join(absent)}: silent or unknown in all of them")
     with _mapping(workers) as mapping:
         for name, part_of_corpus in corpora.items():
             only(plan(part_of_corpus, output / name), output / name, KIND, overwrite)

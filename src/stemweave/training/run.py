@@ -1,5 +1,6 @@
 """`stemweave train`: LightningCLI over what a recipe describes and its data, with the callbacks every run has."""
 
+import warnings
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,11 @@ class StemCLI(LightningCLI):
         model = kind(said(recipes, "model", "config"))
         super().__init__(model, data, subclass_mode_data=named, args=list(arguments), **settings)
 
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """What its modules and data can do."""
+        return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate")}
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Sections without class paths: their classes never change."""
         parser.add_lightning_class_args(ExportAverage, "average")
@@ -47,7 +53,15 @@ def train(arguments: Sequence[str]) -> None:
     """Run LightningCLI with these arguments (`fit --config recipe.yaml …`)."""
     torch.set_float32_matmul_precision("high")
     usual = {"callbacks": [Listen(), Busy()], "precision": precision(pick_device())}
-    StemCLI(arguments, seed_everything_default=0, save_config_kwargs={"overwrite": True}, trainer_defaults=usual)
+    warnings.filterwarnings("ignore", "LightningCLI's args parameter is intended to run from within Python")
+    named = {"prog": "stemweave train", **{verb: {"prog": f"stemweave train {verb}"} for verb in StemCLI.subcommands()}}
+    StemCLI(
+        arguments,
+        seed_everything_default=0,
+        save_config_kwargs={"overwrite": True},
+        trainer_defaults=usual,
+        parser_kwargs=named,
+    )
 
 
 def precision(device: torch.device) -> str:
