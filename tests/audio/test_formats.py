@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemweave.audio.formats import ENCODINGS, FLAC16, FLAC24, MP3, OGG, WAV16, WAV24, WAV32, encoding_of
+from stemweave.audio.formats import ENCODINGS, FLAC16, FLAC24, MP3, OGG, WAV16, WAV24, WAV32
 from stemweave.errors import FormatError
 
 
@@ -40,10 +40,3 @@ def test_every_lossless_encoding_holds_what_the_package_promises():
         if encoding is not MP3:
             for rate in (8000, 11025, 44100, 192000):
                 encoding.check(rate, 8)
-
-
-def test_encoding_of_a_suffix():
-    assert encoding_of(".WAV") is WAV32
-    assert encoding_of(".flac") is FLAC24
-    with pytest.raises(FormatError, match=r"does not write \.m4a"):
-        encoding_of(".m4a")

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from stemweave.errors import DataError
-from stemweave.evaluation.comparison import compare, fisher_mean, holm, paired, sign_flip_test
+from stemweave.evaluation.comparison import compare, holm, paired, sign_flip_test
 
 
 def drawn(seed, *shape, mean=0.0):
@@ -158,41 +158,3 @@ def test_holm_keeps_the_risk_of_any_false_claim():
 def test_holm_takes_p_values(p):
     with pytest.raises(DataError, match="not p-values"):
         holm(p)
-
-
-# --- correlations
-
-
-def test_correlations_are_averaged_after_fishers_z():
-    figure = fisher_mean([0.9, 0.1, math.nan])
-    odds = math.sqrt((1.9 / 0.1) * (1.1 / 0.9))
-    assert figure.value == pytest.approx((odds - 1) / (odds + 1))
-    assert figure.value > 0.5
-    assert figure.n == 2
-    assert (figure.low, figure.high) == pytest.approx((0.1, 0.9))
-
-
-def test_the_interval_of_correlations_covers_the_truth():
-    """Songs of one true correlation, measured from 40 frames each."""
-    truth, rng, covered = 0.5, np.random.default_rng(0), 0
-    for study in range(100):
-        x = rng.standard_normal((20, 40))
-        y = truth * x + math.sqrt(1 - truth**2) * rng.standard_normal((20, 40))
-        figure = fisher_mean([np.corrcoef(a, b)[0, 1] for a, b in zip(x, y, strict=True)], seed=study, resamples=300)
-        covered += figure.low <= truth <= figure.high
-    assert 87 <= covered <= 99
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ([0.5], "fewer than 2"),
-        ([math.nan] * 3, "fewer than 2"),
-        ([[0.1, 0.2]], "one per song"),
-        ([0.1, 1.0], "±1"),
-        ([-2, 0.1], "±1"),
-    ],
-)
-def test_what_has_no_fisher_mean_is_said(values, message):
-    with pytest.raises(DataError, match=message):
-        fisher_mean(values)

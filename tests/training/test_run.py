@@ -233,4 +233,4 @@ def test_only_what_can_be_done_is_offered(tmp_path: Path) -> None:
     assert "predict" not in told.stdout
     assert "args parameter" not in told.stderr
     assert train(tmp_path, "predict").returncode == 2
-    assert "usage: stemweave train fit" in train(tmp_path, "fit", "--help").stdout
+    assert "usage: stemweave train [options] fit" in train(tmp_path, "fit", "--help").stdout

@@ -68,12 +68,3 @@ AIFF16 = Encoding("16-bit AIFF", ".aiff", "AIFF", "PCM_16", 16, _ANY_RATE, 1024)
 
 ENCODINGS = (WAV32, WAV24, WAV16, FLAC24, FLAC16, OGG, MP3, AIFF32, AIFF24, AIFF16)
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc")  # what a folder is searched for
-
-
-def encoding_of(suffix: str) -> Encoding:
-    """The first encoding written with ``suffix`` (".wav" is 32-bit float); raises FormatError where there is none."""
-    for encoding in ENCODINGS:
-        if encoding.suffix == suffix.lower():
-            return encoding
-    known = ", ".join(sorted({encoding.suffix for encoding in ENCODINGS}))
-    raise FormatError(f"stemweave does not write {suffix or 'files without a suffix'}: it writes {known}")

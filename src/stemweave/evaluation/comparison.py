@@ -1,6 +1,6 @@
 """Is one system better than another? Paired differences on the same songs, a permutation test, and several tests at once.
 
-The unit is the song; values of several seeds are averaged inside it. Correlations are averaged after Fisher's z.
+The unit is the song; values of several seeds are averaged inside it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -90,21 +90,6 @@ def holm(p: ArrayLike) -> Floats:
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)), 1)
     return adjusted
-
-
-def fisher_mean(correlations: ArrayLike, seed: int = 0, resamples: int = RESAMPLES) -> Figure:
-    """Mean of one correlation per song, NaN left out, with its interval by song: tanh of the mean of artanh.
-
-    Raises :class:`DataError` for fewer than two values, or one that is not between -1 and 1.
-    """
-    values = np.asarray(correlations, float)
-    if values.ndim != 1 or np.isfinite(values).sum() < 2:
-        raise DataError(f"correlations of shape {values.shape} with fewer than 2 values, expected one per song")
-    if (np.abs(values) >= 1).any():
-        raise DataError("a correlation is ±1 or beyond, expected between: was a sound compared with itself?")
-    figure = song_means(np.arctanh(values)[:, None], seed, resamples)[0]
-    value, low, high = np.tanh((figure.value, figure.low, figure.high)).tolist()
-    return Figure(value, low, high, figure.n)
 
 
 def _row(differences: ArrayLike) -> Floats:

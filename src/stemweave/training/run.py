@@ -54,13 +54,12 @@ def train(arguments: Sequence[str]) -> None:
     torch.set_float32_matmul_precision("high")
     usual = {"callbacks": [Listen(), Busy()], "precision": precision(pick_device())}
     warnings.filterwarnings("ignore", "LightningCLI's args parameter is intended to run from within Python")
-    named = {"prog": "stemweave train", **{verb: {"prog": f"stemweave train {verb}"} for verb in StemCLI.subcommands()}}
     StemCLI(
         arguments,
         seed_everything_default=0,
         save_config_kwargs={"overwrite": True},
         trainer_defaults=usual,
-        parser_kwargs=named,
+        parser_kwargs={"prog": "stemweave train"},
     )
 
 

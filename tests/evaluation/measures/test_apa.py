@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from stemweave.errors import DataError
-from stemweave.evaluation.measures.apa import apa, pairs, shuffle
+from stemweave.evaluation.measures.apa import apa, pairs
 
 
 def means(one, other):
@@ -71,15 +71,3 @@ def test_pairs_are_sums_at_their_levels():
         pairs(contexts, [stems[0], stems[1][:, 1:], stems[2]])
     with pytest.raises(DataError, match="stem 2 holds NaN"):
         pairs(contexts, [*stems[:2], stems[2] * torch.nan])
-
-
-def test_shuffled_stems_meet_no_context_of_their_own_song():
-    songs = ["a", "a", "b", "b", "b", "c", "d"]
-    stems = [torch.full((1, 5), float(k)) for k in range(7)]
-    for seed in range(10):
-        order = [int(stem[0, 0]) for stem in shuffle(stems, songs, seed)]
-        assert sorted(order) == list(range(7))
-        assert all(songs[k] != songs[other] for k, other in enumerate(order))
-    assert [int(s[0, 0]) for s in shuffle(stems, songs, 9)] == order
-    with pytest.raises(DataError, match="7 stems of 6 songs, expected the song of every stem"):
-        shuffle(stems, songs[1:])

@@ -4,14 +4,12 @@ Three sets of embeddings of a context mixed with a stem: real pairs, real pairs 
 Near the first and far from the second is 1; the other way round is 0. It speaks of sets, not of single pairs.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 
-import numpy as np
 from torch import Tensor
 
 from stemweave.errors import DataError
 from stemweave.evaluation.checks import Floats, check_audio, check_points
-from stemweave.evaluation.measures.strangers import strangers
 
 
 def apa(
@@ -58,14 +56,3 @@ def pairs(contexts: Sequence[Tensor], stems: Sequence[Tensor]) -> list[Tensor]:
             shapes = f"{tuple(context.shape)} and {tuple(stem.shape)}"
             raise DataError(f"context and stem {number} have shapes {shapes}, expected the same; cut excerpts of one length")
     return [context + stem for context, stem in zip(contexts, stems, strict=True)]
-
-
-def shuffle(stems: Sequence[Tensor], songs: Sequence[Hashable], seed: int = 0) -> list[Tensor]:
-    """The stems in an order drawn by ``seed`` in which none meets a context of its own song; each is used once.
-
-    ``songs`` says which song each stem is from, for excerpts of one song fit one another. Raises :class:`DataError` where
-    numbers differ or one song has more than half of the stems.
-    """
-    if len(stems) != len(songs):
-        raise DataError(f"{len(stems)} stems of {len(songs)} songs, expected the song of every stem")
-    return [stems[k] for k in strangers(songs, np.random.default_rng(seed))]

@@ -68,12 +68,6 @@ def additivity_error(encode: Encoder, one: Tensor, other: Tensor) -> float:
     return _relative(whole - encode(one) - encode(other), whole)
 
 
-def homogeneity_error(encode: Encoder, audio: Tensor, gain: float) -> float:
-    """‖E(g·a) - g·E(a)‖ / ‖E(g·a)‖ for a ``gain`` g as a factor: 0 if latents scale as the sound does."""
-    scaled = encode(gain * audio)
-    return _relative(scaled - gain * encode(audio), scaled)
-
-
 def latent_kbits(latents: Tensor, bits: float, seconds: float) -> float:
     """Rate in kbit/s of all ``latents`` of ``seconds``, at ``bits`` each (log2 of a codebook's size for its indices)."""
     return kilobits(latents.numel() * bits, seconds)
