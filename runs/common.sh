@@ -73,6 +73,13 @@ elsewhere() { # NAME ARGUMENTS…: separation on held-out instruments (test-b), 
   done
 }
 
+shared() { # sets `same`, the options with which another script goes on with this one's: of the model $1
+  same=(--model "$1" --work "$work" --out "$out" --at-most "$most")
+  if [ -n "$data" ]; then same+=(--data "$data"); fi
+  if [ -n "$split" ]; then same+=(--split "$split"); fi
+  if $quick; then same+=(--quick); fi
+}
+
 bands() { # MODEL PLACE TAKES OPTIONS…: takes of 6 s; those that are there are not made again
   "$sw" generate -n "$1" --seconds 6 --takes "$(few "$3")" --seed 1 --format flac --skip-existing $(or_quick "" "--steps 4") "${@:4}" -o "$2"
 }

@@ -7,20 +7,20 @@ source "$(dirname "$0")/gmsdi.sh"
 sweep
 chosen="$work/models/$name-chosen"
 "$python" tools/freeze_ensemble.py "$out/$name-grid.json" -n "$model" -o "$chosen"
-few=$(or_quick "" "--steps 4")
+brief=$(or_quick "" "--steps 4")
 songs test-a "$(or_quick 20 3)" "$(or_quick 60 14)"
-figure "$name-absent" extraction -n "$chosen" "${from[@]}" --absent $few
+figure "$name-absent" extraction -n "$chosen" "${from[@]}" --absent $brief
 rules="dirac extractor ensemble"
 if "$python" -c "import sys; from stemweave.model.checkpoint import load; sys.exit(not load(sys.argv[1]).expects)" "$chosen"; then
   rules="expected $rules"
-  elsewhere "$name-expected" -n "$chosen" --likelihood expected --protocol active,msdm --rows direct,masked,oracle $few
+  elsewhere "$name-expected" -n "$chosen" --likelihood expected --protocol active,msdm --rows direct,masked,oracle $brief
 fi
 songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
 for rule in $rules; do
-  figure "$name-$rule" separation -n "$chosen" "${from[@]}" --likelihood "$rule" --protocol active,msdm --rows direct,masked,oracle $few
+  figure "$name-$rule" separation -n "$chosen" "${from[@]}" --likelihood "$rule" --protocol active,msdm --rows direct,masked,oracle $brief
 done
 for rule in learned dirac; do
-  figure "$name-beside-band-$rule" separation -n band "${from[@]}" --likelihood "$rule" --protocol active,msdm --rows direct,masked $few
+  figure "$name-beside-band-$rule" separation -n band "${from[@]}" --likelihood "$rule" --protocol active,msdm --rows direct,masked $brief
 done
 for row in direct masked; do
   for rule in dirac extractor ensemble; do

@@ -10,17 +10,12 @@ if [ "$model" = gmsdi-unet-band ]; then
   fit gmsdi-unet-band gmsdi-unet-band train validation "$(or_quick 4000 40)" $(brief 40)
   model="$work/models/gmsdi-unet-band"
 fi
-same=(--model "$model" --work "$work" --out "$out" --at-most "$most")
-if [ -n "$data" ]; then same+=(--data "$data"); fi
-if [ -n "$split" ]; then same+=(--split "$split"); fi
-if $quick; then same+=(--quick); fi
+shared "$model"
 for study in grid separation generation sources; do "runs/gmsdi_$study.sh" "${same[@]}"; done
 if [ "$name" = gmsdi-band ]; then exit; fi
-ours=docs/results
-if [ -n "$data" ]; then ours="$work/results/gmsdi-band-$(basename "$data")"; fi
-if $quick; then ours="$ours/quick"; fi
-if [ -f "$out/gmsdi-band-dirac.json" ]; then ours=$out; fi
-for rule in dirac extractor ensemble; do
-  if [ ! -f "$ours/gmsdi-band-$rule.json" ]; then echo "nothing to compare with: runs/gmsdi_separation.sh measures gmsdi-band" >&2; exit; fi
-  figure "$name-over-gmsdi-band-$rule" compare "$ours/gmsdi-band-$rule.json" "$out/$name-$rule.json" --row masked
+ours="$name-beside-gmsdi-band-ensemble"
+songs test-a "$(or_quick 50 8)" "$(or_quick 60 14)"
+figure "$ours" separation -n gmsdi-band "${from[@]}" --likelihood ensemble --protocol active,msdm --rows direct,masked $(or_quick "" "--steps 4")
+for row in direct masked; do
+  figure "$name-ensemble-over-gmsdi-band-$row" compare "$out/$ours.json" "$out/$name-ensemble.json" --row "$row"
 done

@@ -6,12 +6,9 @@ source "$(dirname "$0")/common.sh"
 source runs/training.sh
 songs_to_learn_from
 steps=$(or_quick 7300 60)
-how=(--trainer.val_check_interval "$(or_quick 1000 60)" --model.cool_down "$(or_quick 4300 30)"
-  --model.warm_up "$(or_quick 200 10)" --data.batch_size "$(or_quick 8 4)" --data.valid_crops "$(or_quick 32 4)" --average.decay "$(or_quick 0.999 0.9)")
-if $quick; then small=(--model.config.net.widths "[128,128]" --model.config.net.blocks "[1,1]"); else small=(); fi
-fit joint msdm-band train validation "$steps" "${how[@]}" "${small[@]}"
-fit shuffled msdm-band train validation "$steps" "${how[@]}" "${small[@]}" --data.remix 1.0
-fit independent isdm-band train validation "$steps" "${how[@]}" "${small[@]}"
+fit joint msdm-band train validation "$steps" $(course 4300) $(small)
+fit shuffled msdm-band train validation "$steps" $(course 4300) $(small) --data.remix 1.0
+fit independent isdm-band train validation "$steps" $(course 4300) $(small)
 songs test-a "$(or_quick 50 6)" "$(or_quick 12 6)"
 # Without churn and resamples: priors of this size do better so (docs/solvers.md).
 figure priors-separation grid "${from[@]}" --rows direct,masked --vary likelihood=dirac,gaussian --vary solver=euler --vary churn=0 \

@@ -5,13 +5,10 @@ source "$(dirname "$0")/common.sh"
 source runs/training.sh
 if [ -n "$data" ]; then echo "styles.sh renders its own songs, in chosen styles: leave out --data" >&2; exit 2; fi
 straight="rock,pop,ballad,disco,metal,latin,bossa" swung="funk,reggae,swing,shuffle,waltz,slow 12/8"
-how=(--trainer.val_check_interval "$(or_quick 1000 60)" --model.cool_down "$(or_quick 2000 30)"
-  --model.warm_up "$(or_quick 200 10)" --data.batch_size "$(or_quick 8 4)" --data.valid_crops "$(or_quick 32 4)" --average.decay "$(or_quick 0.999 0.9)")
-if $quick; then small=(--model.config.net.widths "[128,128]" --model.config.net.blocks "[1,1]"); else small=(); fi
 for half in straight swung; do
   cache train "$(or_quick 480 16)" "$(or_quick 30 15)" "train-$half" --styles "${!half}"
   cache validation "$(or_quick 16 6)" "$(or_quick 45 12)" "validation-$half" --styles "${!half}"
-  fit "$half" band "train-$half" "validation-$half" "$(or_quick 4000 60)" "${how[@]}" "${small[@]}"
+  fit "$half" band "train-$half" "validation-$half" "$(or_quick 4000 60)" $(course 2000) $(small)
 done
 for half in straight swung; do
   place="$work/songs/test-$half"

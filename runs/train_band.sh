@@ -24,10 +24,6 @@ if [ -n "$data" ]; then heard="the songs of $(basename "$data")"; else
   heard+=" through FluidSynth, and procedural instruments)"
 fi
 
-small() { # a small network for `band`, for the same
-  if $quick; then echo "--model.config.net.widths [128,128] --model.config.net.blocks [1,1]"; fi
-}
-
 first_songs() { # on a GPU: the first steps of `band` on the first fifth of the songs, while the others are rendered
   if ! gpu || [ -n "$data" ] || [ -d "$work/models/band" ] || $quick; then return; fi
   cache train 192 30 train
@@ -51,10 +47,7 @@ card() { # NAME: written anew from what was measured of it
 }
 
 study() { # SCRIPT NAME: of a model that was trained here
-  local same=(--model "$work/finished/$2" --work "$work" --out "$out" --at-most "$most")
-  if [ -n "$data" ]; then same+=(--data "$data"); fi
-  if [ -n "$split" ]; then same+=(--split "$split"); fi
-  if $quick; then same+=(--quick); fi
+  shared "$work/finished/$2"
   "runs/$1.sh" "${same[@]}"
 }
 

@@ -20,6 +20,15 @@ brief() { # STEPS: what a run has besides its recipe that only shows that it run
   fi
 }
 
+small() { # a small network for `band`, for the same
+  if $quick; then echo "--model.config.net.widths [128,128] --model.config.net.blocks [1,1]"; fi
+}
+
+course() { # COOL_DOWN: what trainings of a study have in common
+  echo "--trainer.val_check_interval $(or_quick 1000 60) --model.cool_down $(or_quick "$1" 30) --model.warm_up $(or_quick 200 10)" \
+    "--data.batch_size $(or_quick 8 4) --data.valid_crops $(or_quick 32 4) --average.decay $(or_quick 0.999 0.9)"
+}
+
 fit() { # NAME RECIPE TRAIN VALIDATION STEPS OPTIONS…: a model in $work/models/NAME, trained for so many steps in all
   # Goes on where it stopped: from its checkpoint, or from the weights alone where that is lost.
   local run="$work/runs/$1" place="$work/models/$1" from=()
