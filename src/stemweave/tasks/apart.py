@@ -63,7 +63,7 @@ class Ensemble:
         pairs = tuple(config.stems.index(name) for name in self.extracted)
         count, anchor = len(config.stems), anchored(config, self.anchor)
         separator = Part(count, partial(DiracTangent, anchor=anchor), DiracAnchor(mixture, anchor))
-        prior = Beside((told.prior(), pairwise(told, pairs)), (count, 2 * len(pairs)))
+        prior = Joined((told.prior(), pairwise(told, pairs)), (count, 2 * len(pairs)))
         rules = SideBySide(whole(told, prior), (separator, *(pair(mixture),) * len(pairs)))
 
         def enter(parts: Tensor, /) -> Tensor:
@@ -75,7 +75,7 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
-class Beside:
+class Joined:
     """Several priors over successive stems of one state."""
 
     priors: tuple[Denoiser, ...]
