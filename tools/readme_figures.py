@@ -11,7 +11,7 @@ from figures.accompaniments import contexts, partial
 from figures.bands import by_priors as bands_by_priors
 from figures.bands import codecs, codecs_in_short, invented, more_sources, single, together
 from figures.reports import ROOT
-from figures.separations import absent, another, by_priors, rules, separations, told, told_elsewhere
+from figures.separations import absent, another, by_priors, over_latents, rules, separations, told, told_elsewhere
 from figures.speeds import side_by_side, speed
 
 from stemweave.tasks.coupled import COUPLINGS
@@ -47,6 +47,7 @@ def page() -> str:
         "**The same network through the paper's rules**, `runs/likelihoods.sh`:": rules(),
         "**Independent and joint priors as separators**, `runs/priors.sh`:": by_priors(),
         "**What they invent**, the same:": bands_by_priors(),
+        "**Songs taken apart over latents**, `runs/msldm_separation.sh`:": over_latents(),
         "**Songs taken apart by names**, `runs/gmsdi_separation.sh`:": told("masked", "direct"),
         "**The same by expected spectra**, on other sounds and notes:": told_elsewhere("masked", "direct"),
         "**The same on another architecture**, the published U-Net made small, `runs/gmsdi_validation.sh`:": another(

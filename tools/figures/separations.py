@@ -1,6 +1,7 @@
 """Songs taken apart: by `band`, by its likelihoods, by names."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 from figures.reports import Report, cell, dated, report, table
 from stemweave.band.presets import PRESETS
@@ -72,6 +73,23 @@ PRIORS = {
 """What runs/priors.sh compares, by the names of its models."""
 
 
+def over_latents() -> Iterator[str]:
+    """A prior over latents that add up and the waveform model `band` as separators: the means over stems."""
+    found = report("msldm-band-separation")
+    if found is None:
+        return
+    yield f"| prior | likelihood | churn | {' | '.join(kind(one) for one in found['tables'])} |"
+    yield "|---|---|---|" + "---|" * len(found["tables"])
+    varied = found["vary"]
+    for place, rule, churn in product(varied["model"], varied["likelihood"], varied["churn"]):
+        means = (mean_of(one, rule, churn, place) for one in found["tables"])
+        yield f"| `{found['models'][place]['name']}` | {rule} | {churn} | {' | '.join(map(cell, means))} |"
+    yield ""
+    (steps,) = varied["steps"]
+    songs = f"{found['data']['songs']} songs of 12 s"
+    yield f"{songs}; active-only SI-SDRi, dB, mean over stems; {steps} steps of Euler; 95 % intervals by song."
+
+
 def by_priors() -> Iterator[str]:
     """Joint and independent priors of waveforms as separators: the means over stems."""
     found = report("priors-separation")
@@ -95,9 +113,9 @@ def kind(one: Report) -> str:
     return str(one["title"]).removeprefix("Separation, ")
 
 
-def mean_of(one: Report, rule: str, place: str) -> Report:
-    """The mean over stems of a grid's row of a likelihood and a model."""
-    (row,) = [row for row in one["rows"] if row["name"].startswith(f"{rule}, ") and row["name"].endswith(f", {place}")]
+def mean_of(one: Report, *values: object) -> Report:
+    """The mean over stems of a grid's row of these values."""
+    (row,) = [row for row in one["rows"] if set(map(str, values)) <= set(row["name"].split(", "))]
     mean: Report = row["cells"][one["columns"].index("mean")]
     return mean
 

@@ -46,7 +46,7 @@ def extract(
 
     Songs may have any length, rate and number of channels.
     """
-    arguments = dict(locals())
+    arguments = {**locals(), "prompt": prompt[0]}
     if len(prompt) > 1:
         raise UsageError(f"-p names what is taken out, got it {len(prompt)} times: say {', '.join(prompt)!r}, or use separate")
     form = encoding(file_format, int16=int16, int24=int24, float32=float32)

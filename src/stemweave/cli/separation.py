@@ -13,6 +13,7 @@ from stemweave.cli.grid import SHARES
 from stemweave.cli.prompts import of_quality
 from stemweave.cli.sampling import changed, settings_of, told, told_likelihood
 from stemweave.cli.values import one_of, stem_names
+from stemweave.data.layouts import Corpus
 from stemweave.evaluation.protocols import wholesongs
 from stemweave.evaluation.protocols.estimators import Estimator, oracle, separator, trivial
 from stemweave.evaluation.protocols.parts import MINUTE, SOURCES, STYLE, Division, table
@@ -80,8 +81,7 @@ def separation(
     rule = own_likelihood(settings)
     used = changed(own_sampling(settings, rule), steps=steps, solver=solver, churn=churn, resamples=resamples)
     corpus = measuring.corpus(data, split, songs, studio.stems)
-    for track in corpus:
-        track.require(studio.stems)
+    _complete(corpus, studio.stems)
     how = {**told(settings), "sampling": asdict(used), "seeds": all_seeds}
     about = measuring.about(studio, corpus, studio.stems) | how | {"protocols": list(protocols), "skipped": skipped}
     estimators = _estimators(studio, Separation(rule, Sampler.of(used)), asked)
@@ -95,6 +95,12 @@ def separation(
     measuring.deliver("separation", about | found, shown, json_file)
     if journal:
         journal.close()
+
+
+def _complete(songs: Corpus, stems: Sequence[str]) -> None:
+    """Before any of them is worked on; raises DataError as `Track.require` does."""
+    for track in songs:
+        track.require(stems)
 
 
 def _names(text: str, known: Sequence[str], option: str) -> tuple[str, ...]:

@@ -61,8 +61,9 @@ class Noise:
 
 
 def brought(made: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on another device; on CUDA, from pinned memory, without waiting for the copy."""
-    return made.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else made.to(device)
+    """A tensor of the CPU on another device, without waiting for the copy; on Apple's, waiting (pytorch/pytorch#189690)."""
+    source = made.pin_memory() if device.type == "cuda" else made
+    return source.to(device, non_blocking=device.type != "mps")
 
 
 def by_level(source: NoiseSource, sigma: Tensor, shape: tuple[int, ...]) -> Tensor:
