@@ -82,8 +82,8 @@ def over_latents() -> Iterator[str]:
     yield "|---|---|---|" + "---|" * len(found["tables"])
     varied = found["vary"]
     for place, rule, churn in product(varied["model"], varied["likelihood"], varied["churn"]):
-        means = (mean_of(one, rule, churn, place) for one in found["tables"])
-        yield f"| `{found['models'][place]['name']}` | {rule} | {churn} | {' | '.join(map(cell, means))} |"
+        means = (mean_of(one, rule, f"churn {churn:g}", place) for one in found["tables"])
+        yield f"| `{found['models'][place]['name']}` | {rule} | {churn:g} | {' | '.join(map(cell, means))} |"
     yield ""
     (steps,) = varied["steps"]
     songs = f"{found['data']['songs']} songs of 12 s"
