@@ -1,4 +1,5 @@
 import json
+from copy import copy
 from dataclasses import replace
 
 from stemweave.cli import models
@@ -34,8 +35,9 @@ def test_info_of_a_codec(latent_model, tmp_path, capsys):
 
 def test_many_numbers_are_counted_and_what_is_empty_left_out(latent_model, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(models, "MANY", 2)
-    latent_model.codec.config = replace(latent_model.codec.config, std=(1.5, 2.5, 3.5), licence="mine")
-    save(latent_model.codec, tmp_path / "codec")
+    codec = copy(latent_model.codec)
+    codec.config = replace(codec.config, std=(1.5, 2.5, 3.5), licence="mine")
+    save(codec, tmp_path / "codec")
     assert main(["models", "info", str(tmp_path / "codec")]) == 0
     told = capsys.readouterr().out
     assert "(3 numbers)" in told
