@@ -5,7 +5,7 @@
 # needed, but packages, FluidSynth and the FluidR3 fonts, or --data with songs of your own. Where nothing can be installed, unpacked
 # files do: PYTHON and STEMWEAVE name the commands, STEMWEAVE_SOUNDFONTS a folder of fonts, LD_LIBRARY_PATH one with
 # libfluidsynth.so.3 and a link to it called libfluidsynth.so (it is found by binutils' ld). On a GPU training begins with the first
-# songs while the others are rendered (its loaders want some 2 GB of shared memory: docker's --shm-size). What comes out is in
+# songs while the others are rendered (its loaders hold about 1 GB in shared memory: docker's --shm-size). What comes out is in
 # WORK/finished; copied into src/stemweave/model/pretrained it is embedded. With --data and no --split it is measured on the songs of
 # the split validation.
 MODEL=all

@@ -47,11 +47,11 @@ fit() { # NAME RECIPE TRAIN VALIDATION STEPS OPTIONS…: a model in $work/models
   touch "$run/trained"
 }
 
-gpu() { # whether there is one: then other cores draw its crops, and more of them for a step, which takes it hardly longer
+gpu() { # whether there is one: then other cores draw its crops, and more of them for a step (docs/log.md: an estimate)
   "$python" -c "import sys, torch; sys.exit(not torch.cuda.is_available())"
 }
 
-workers() { # a core stays for training; eight draw faster than any GPU learns
+workers() { # a core stays for training; at most eight, whose batches are in shared memory
   local free=$(($(nproc) - 1))
   echo $((free < 1 ? 1 : free < 8 ? free : 8))
 }

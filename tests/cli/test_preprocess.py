@@ -56,7 +56,7 @@ def test_dry_run_says_what_it_understood_and_writes_nothing(corpus, tmp_path):
 
 def test_stems_that_no_song_has_are_named(corpus, tmp_path):
     result = run(corpus, "-o", tmp_path / "cache", "--stems", "bass,drumz")
-    assert "songs has a file of drumz: silent or unknown in all of them" in result.stderr
+    assert "no song has a file of drumz: silent or unknown in all of them" in result.stderr
 
 
 def test_two_processes_write_what_one_writes(corpus, tmp_path):

@@ -53,8 +53,6 @@ def audio(
         for name, part_of_corpus in corpora.items():
             _describe(name, part_of_corpus, recipe)
         return
-    if absent := [stem for stem in recipe.stems if not any(track.stems.get(stem) for track in corpus)]:
-        complain(f"no song in {source} has a file of {', '.join(absent)}: silent or unknown in all of them")
     with _mapping(workers) as mapping:
         for name, part_of_corpus in corpora.items():
             only(plan(part_of_corpus, output / name), output / name, KIND, overwrite)
@@ -84,6 +82,8 @@ def _report(folder: Path) -> None:
     if not any(folder.glob("shard-*.json")):
         return
     cache = Cache.open(folder)
+    if absent := [name for stem, name in enumerate(cache.stems) if not any(entry.present[stem] for entry in cache.tracks)]:
+        complain(f"{folder}: no song has a file of {', '.join(absent)}: silent or unknown in all of them")
     levels = ", ".join(f"{name} {level:.4f}" for name, level in cache.levels().items())
     typer.echo(f"{folder}: {len(cache.tracks)} songs, {cache.hours:.2f} h, RMS where it sounds: {levels}")
 

@@ -170,19 +170,14 @@ def save(
     config = model.config
     if steps_trained is not None:
         config = dataclasses.replace(config, steps_trained=steps_trained)
-    weights = {name: value.to(precision) for name, value in model.state_dict().items()}
-    if isinstance(model, Model) and isinstance(model.codec, Codec):
-        least = least_precision(model.codec)
-        weights |= {f"codec.{name}": value.to(least) for name, value in model.codec.state_dict().items()}
+    weights = stored(model, precision)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
             draft = Path(place) / "model"
             draft.mkdir()
             (draft / CONFIG).write_text(written(config), encoding="utf-8")
-            save_file(
-                {name: value.cpu().contiguous() for name, value in weights.items()}, draft / WEIGHTS, metadata={"format": "pt"}
-            )
+            save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
             (draft / WEIGHTS).chmod(0o644)  # safetensors leaves it readable by its owner alone
             (draft / CARD).write_text(card or plain_card(config), encoding="utf-8")
             if not folder.exists():
@@ -196,6 +191,16 @@ def save(
                 raise
     except OSError as error:
         raise OutputError(f"could not write the model to {folder}: {error.strerror or error}") from error
+
+
+def stored(model: Model | Codec, precision: torch.dtype) -> dict[str, Tensor]:
+    """Its weights as they are written: in `precision`, but a model's codec as exactly as it is."""
+    codec = model.codec if isinstance(model, Model) and isinstance(model.codec, Codec) else None
+    least = least_precision(codec) if codec else precision
+    return {
+        name: value.detach().cpu().to(least if codec and name.startswith("codec.") else precision).contiguous()
+        for name, value in model.state_dict().items()
+    }
 
 
 def least_precision(codec: Codec) -> torch.dtype:
