@@ -33,7 +33,7 @@ def latents(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace latents of other songs or another codec.")] = False,
 ) -> None:
     """Encode a cache of audio once, for models of latents to train on; what is done already is left alone."""
-    machine, splits = part(shard, "--shard"), _splits(source)
+    mine, splits = part(shard, "--shard"), _splits(source)
     coder = load_codec(codec, pick_device(device))
     if not 1 <= shifts <= coder.hop:
         raise UsageError(f"--shifts is {shifts}, expected 1 to {coder.hop}, the samples of a frame of {coder.config.name}")
@@ -43,8 +43,9 @@ def latents(
     for name, cache in caches.items():
         stems, whole = ((BAND,), [mixed(song) for song in songs(cache)]) if mixture else (cache.stems, songs(cache))
         tracks = [copy for song in whole for copy in copies(song, shifts, coder.hop)]
-        only(plan(tracks, output / name), output / name, LATENTS, overwrite)
-        _write(plan(tracks, output / name, *machine), coder, stems, overwrite)
+        shards = plan(tracks, output / name)
+        only(shards, output / name, LATENTS, overwrite)
+        _write(shards[mine], coder, stems, overwrite)
         _report(output / name)
 
 

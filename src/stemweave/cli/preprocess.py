@@ -44,7 +44,7 @@ def audio(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a cache made of other songs.")] = False,
 ) -> None:
     """Turn folders of stems into the cache that training reads; what is done already is left alone."""
-    recipe, machine = _recipe(stems, rate, channels), part(shard, "--shard")
+    recipe, mine = _recipe(stems, rate, channels), part(shard, "--shard")
     if workers < 1:
         raise UsageError(f"--workers is {workers}, expected 1 or more")
     corpus = open_corpus(source, recipe.stems)
@@ -55,8 +55,9 @@ def audio(
         return
     with _mapping(workers) as mapping:
         for name, part_of_corpus in corpora.items():
-            only(plan(part_of_corpus, output / name), output / name, KIND, overwrite)
-            _write(plan(part_of_corpus, output / name, *machine), recipe, mapping, overwrite)
+            shards = plan(part_of_corpus, output / name)
+            only(shards, output / name, KIND, overwrite)
+            _write(shards[mine], recipe, mapping, overwrite)
             _report(output / name)
 
 

@@ -64,12 +64,12 @@ def known_stems(text: str | None, known: Sequence[str], option: str) -> tuple[st
     return tuple(name for name in known if names is None or name in names)
 
 
-def part(text: str, option: str) -> tuple[int, int]:
-    """Part I of N from ``0/4``; raises UsageError for another shape, and for a part that is not there."""
+def part(text: str, option: str) -> slice:
+    """Every Nth from the Ith (from 0) of ``0/4``; raises UsageError for another shape, and for a part that is not there."""
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if not match or int(match[1]) >= int(match[2]):
         raise UsageError(f"{option} is {text!r}, expected I/N with I from 0 to N - 1, e.g. 0/4")
-    return int(match[1]), int(match[2])
+    return slice(int(match[1]), None, int(match[2]))
 
 
 def given_files(pairs: Sequence[str]) -> dict[str, Path]:

@@ -88,11 +88,10 @@ class Shard(Generic[T]):
         return self.path.with_suffix(".json")
 
 
-def divided(tracks: Sequence[T], size: int, path: Path, shard: int, shards: int) -> list[Shard[T]]:
-    """Of shards of ``size`` tracks each, ``path``-00000 and on, those that machine ``shard`` of ``shards`` writes."""
+def divided(tracks: Sequence[T], size: int, path: Path) -> list[Shard[T]]:
+    """Shards of ``size`` tracks each, ``path``-00000 and on."""
     starts = range(0, len(tracks), size)
-    groups = [Shard(path.with_name(f"{path.name}-{k:05d}"), tracks[start : start + size]) for k, start in enumerate(starts)]
-    return groups[shard::shards]
+    return [Shard(path.with_name(f"{path.name}-{k:05d}"), tracks[start : start + size]) for k, start in enumerate(starts)]
 
 
 def only(shards: Iterable[Shard[Any]], folder: Path, kind: Kind[Any, Any], overwrite: bool) -> None:

@@ -116,9 +116,9 @@ def _delayed(song: Song, number: int, samples: int) -> Song:
     return replace(song, id=f"{song.id}@{number}", sha256=_hash(samples, song.sha256), read=read)
 
 
-def plan(tracks: Sequence[Song], folder: Path, shard: int = 0, shards: int = 1) -> list[Shard[Song]]:
-    """The shards that machine ``shard`` of ``shards`` writes; all machines together write the whole."""
-    return divided(tracks, GROUP, folder / KIND.name, shard, shards)
+def plan(tracks: Sequence[Song], folder: Path) -> list[Shard[Song]]:
+    """The shards of a cache; several machines can write some each."""
+    return divided(tracks, GROUP, folder / KIND.name)
 
 
 def write(shard: Shard[Song], coding: Coding, encode: Encode, overwrite: bool = False) -> Iterator[str]:

@@ -63,9 +63,9 @@ class Entry:
 KIND = Kind("shard", ".i16", FORMAT, Recipe, Entry, "stemweave preprocess audio")
 
 
-def plan(tracks: Sequence[Track], folder: Path, shard: int = 0, shards: int = 1) -> list[Shard[Track]]:
-    """The shards that machine ``shard`` of ``shards`` writes; all machines together write the whole."""
-    return divided(tracks, GROUP, folder / KIND.name, shard, shards)
+def plan(tracks: Sequence[Track], folder: Path) -> list[Shard[Track]]:
+    """The shards of a cache; several machines can write some each."""
+    return divided(tracks, GROUP, folder / KIND.name)
 
 
 def write(shard: Shard[Track], recipe: Recipe, mapping: Map = map, overwrite: bool = False) -> Iterator[str]:
