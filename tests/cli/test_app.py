@@ -21,6 +21,11 @@ def test_help_names_every_verb_and_imports_none(capsys):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_the_version_is_the_packages(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"stemweave {metadata.version('stemweave')}\n"
+
+
 def test_no_arguments_show_the_help(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["stemweave"])
     assert main() == 0

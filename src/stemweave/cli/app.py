@@ -7,10 +7,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from stemweave import __version__
 from stemweave.errors import StemweaveError
 
 VERBS = {
@@ -52,7 +53,15 @@ def _add(app: typer.Typer, name: str, summary: str) -> None:
         app.command(name, context_settings=getattr(module, "SETTINGS", None))(getattr(module, name))
 
 
-def _stemweave() -> None:
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"stemweave {__version__}")
+        raise typer.Exit
+
+
+def _stemweave(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
     """Make music stem by stem, and take it apart again."""
 
 
