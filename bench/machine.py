@@ -1,4 +1,4 @@
-"""This machine: what it is, how fast it multiplies matrices, and how its time is taken."""
+"""This machine: what it is, and how its time is taken."""
 
 import platform
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from stemweave.cli.env import environment
-from stemweave.model.precision import matmul_rate, pick_precision
+from stemweave.model.precision import pick_precision
 
 PACKAGES = ("stemweave", "torch", "python", "system")
 
@@ -32,16 +32,6 @@ def processor() -> str:
 def multiplies(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether this device has products of that precision in hardware."""
     return dtype is torch.float32 or pick_precision(device) is dtype
-
-
-def peak(device: torch.device, dtype: torch.dtype) -> float:
-    """Its matrix products of that precision in GFLOP/s, measured."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        return matmul_rate(device)
-    finally:
-        torch.set_default_dtype(before)
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:

@@ -12,8 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench import machine
 from stemweave.diffusion.denoiser import Denoiser
 from stemweave.evaluation.reports.tables import Cell, Row, Table
+from stemweave.model.precision import matmul_rate
 
-COLUMNS = ("time, s", "× as fast", "worst relative error of D", "share of the peak")
+COLUMNS = ("time, s", "× as fast", "worst relative error of D", "share of the matrix rate")
 SKIPPED = Cell(None, status="skipped")
 
 
@@ -48,7 +49,7 @@ class Finding:
 
 
 def contest(what: Contest, repeats: int) -> Table:
-    """A row for each way: the median of so many evaluations, taken in turns, beside the machine's own peak in the same run.
+    """A row for each way: the median of so many evaluations, taken in turns, beside matrix products in the same run.
 
     A way that cannot run here, or fails, says why.
     """
@@ -57,12 +58,12 @@ def contest(what: Contest, repeats: int) -> Table:
     with torch.no_grad():
         flops = _flops(next(iter(present.values())), what)
         found = _measured(present, what, repeats)
-    peaks = {way.dtype: machine.peak(device, way.dtype) for way in what.ways if way.name in present}
+    rates = {way.dtype: matmul_rate(device, way.dtype) for way in what.ways if way.name in present}
     base = next(iter(found.values())).seconds
-    rows = tuple(_row(way, found.get(way.name), base, flops / peaks.get(way.dtype, 1.0)) for way in what.ways)
-    rates = ", ".join(f"{rate:.0f} GFLOP/s in {str(dtype).removeprefix('torch.')}" for dtype, rate in peaks.items())
+    rows = tuple(_row(way, found.get(way.name), base, flops / rates.get(way.dtype, 1.0)) for way in what.ways)
+    told = ", ".join(f"{rate:.0f} GFLOP/s in {str(dtype).removeprefix('torch.')}" for dtype, rate in rates.items())
     note = (
-        f"{what.note} {flops:.1f} GFLOP; the machine's matrix products in the same run: {rates}. Median of {repeats}, in turns."
+        f"{what.note} {flops:.1f} GFLOP; the machine's matrix products in the same run: {told}. Median of {repeats}, in turns."
     )
     return Table(what.title, COLUMNS, rows, note, digits=3)
 
@@ -106,10 +107,10 @@ def _flops(denoise: Denoiser, what: Contest) -> float:
     return float(counter.get_total_flops()) / 1e9
 
 
-def _row(way: Way, found: Finding | None, base: float, at_peak: float) -> Row:
+def _row(way: Way, found: Finding | None, base: float, at_rate: float) -> Row:
     if found is None:
         return Row(way.name, (Cell(way.why_not), SKIPPED, SKIPPED, SKIPPED))
     if found.failed:
         return Row(way.name, (Cell(found.failed, status="failed"), SKIPPED, SKIPPED, SKIPPED))
-    fraction = at_peak / found.seconds
+    fraction = at_rate / found.seconds
     return Row(way.name, (Cell(found.seconds), Cell(base / found.seconds), Cell(f"{found.error:.1e}"), Cell(fraction)))

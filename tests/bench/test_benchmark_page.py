@@ -21,7 +21,7 @@ def report(*tables, **about):
 
 
 def ways(*rows):
-    columns = ("time, s", "× as fast", "worst relative error of D", "share of the peak")
+    columns = ("time, s", "× as fast", "worst relative error of D", "share of the matrix rate")
     return Table("One evaluation: MSDM at full size", columns, tuple(rows))
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import stemweave as sw
-from bench import evaluations, machine, official, results
+from bench import evaluations, machine, official, results, sidebyside
 from bench.sidebyside import Contest, Way, contest
 from stemweave.evaluation.reports.kinds import read, tables_of
 from stemweave.model.config import ModelConfig
@@ -21,8 +21,8 @@ needs_official = pytest.mark.skipif(not official.installed(), reason="needs audi
 
 @pytest.fixture(autouse=True)
 def rates(monkeypatch):
-    """A machine that multiplies at 2 GFLOP/s, and on which everything takes a second."""
-    monkeypatch.setattr(machine, "matmul_rate", lambda device: 2.0)
+    """A machine that multiplies at 2 GFLOP/s, in bfloat16 at 8, and on which everything takes a second."""
+    monkeypatch.setattr(sidebyside, "matmul_rate", lambda device, dtype: 2.0 if dtype is torch.float32 else 8.0)
     monkeypatch.setattr(machine, "seconds", lambda work, device: work() is None or 1.0)
 
 
@@ -43,10 +43,10 @@ def test_errors_are_relative_to_the_first_way_and_the_worst_counts():
     assert found["wrong"]["× as fast"].value == 1.0
 
 
-def test_the_share_of_the_peak_is_counted_work_over_time_and_peak():
+def test_the_share_is_counted_work_over_time_and_rate():
     table = contest(Contest("t", "n.", [Way("first", half)], X, (0.1, 1.0)), repeats=1)
     work = 2 * 4 * 4 * 64 / 1e9
-    assert cells(table)["first"]["share of the peak"].value == pytest.approx(work / 1.0 / 2.0)
+    assert cells(table)["first"]["share of the matrix rate"].value == pytest.approx(work / 1.0 / 2.0)
     assert "2 GFLOP/s in float32" in table.note
 
 
@@ -62,12 +62,12 @@ def test_what_cannot_run_and_what_fails_say_so():
     assert found["first"]["× as fast"].value == 1.0
 
 
-def test_peaks_are_measured_in_the_precision_asked_for(monkeypatch):
-    seen = []
-    monkeypatch.setattr(machine, "matmul_rate", lambda device: seen.append(torch.get_default_dtype()) or 1.0)
-    machine.peak(torch.device("cpu"), torch.bfloat16)
-    assert seen == [torch.bfloat16]
-    assert torch.get_default_dtype() is torch.float32
+def test_rates_are_measured_in_the_precision_of_each_way():
+    ways = [Way("first", half), Way("low", half, torch.bfloat16)]
+    table = contest(Contest("t", "n.", ways, X, (0.1, 1.0)), repeats=1)
+    shares = [found["share of the matrix rate"].value for found in cells(table).values()]
+    assert shares[0] == pytest.approx(4 * shares[1])
+    assert "2 GFLOP/s in float32, 8 GFLOP/s in bfloat16" in table.note
 
 
 def test_bfloat16_runs_only_where_there_are_products(tiny_model, monkeypatch):
