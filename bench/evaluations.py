@@ -1,6 +1,6 @@
 """Seconds of one evaluation: the official package's network beside ours with the same weights, and the embedded one.
 
-    python -m bench.evaluations [--quick] [--device cpu] [--repeats 5] [--json docs/benchmarks/evaluations.json]
+    python -m bench.evaluations [--quick] [--device cpu] [--repeats 15] [--json docs/benchmarks/evaluations.json]
 
 A result that is there is kept; remove it, or --overwrite, to measure again.
 """
@@ -104,7 +104,7 @@ def main() -> None:
     """Measure and write."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--device", default="auto", help="cpu, cuda, …")
-    asked.add_argument("--repeats", type=int, default=5, help="evaluations of each")
+    asked.add_argument("--repeats", type=int, default=15, help="evaluations of each")
     results.add_options(asked, "evaluations")
     args = asked.parse_args()
     if results.kept(args):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stemweave.errors import ModelError
-from stemweave.nets.unet import StemUNet, UNetConfig, band_matrix
+from stemweave.nets.unet import StemUNet, UNetConfig, around, band_matrix
 
 TINY = UNetConfig(stems=3, hop=32, coefficients=20, widths=(64, 64), blocks=(1, 1), condition=16, bands=8)
 
@@ -112,3 +112,10 @@ def test_keeps_what_stands_out_and_lets_the_rest_go() -> None:
     denoised = skip * x + out * call(net, scale * x, sigma, torch.zeros(1, 1, length), 0.0)
     error = (denoised - tone).square().mean() / tone.square().mean()
     assert error < 0.5 * (skip * x - tone).square().mean() / tone.square().mean()
+
+
+@pytest.mark.parametrize("frames", [1, 3, 9])
+def test_powers_around_are_means_over_five_frames_of_those_there_are(frames):
+    power = torch.rand(2, 4, 1, frames, 3)
+    means = [power[..., max(k - 2, 0) : k + 3, :].mean(-2) for k in range(frames)]
+    assert torch.allclose(around(power), torch.stack(means, -2))

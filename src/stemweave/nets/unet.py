@@ -140,8 +140,13 @@ FLOOR = 1e-3
 
 
 def around(power: Tensor) -> Tensor:
-    """The mean over five frames. Shape: (..., frames, hop) → the same."""
-    return F.avg_pool2d(power.flatten(0, -3), (5, 1), 1, (2, 0), count_include_pad=False).view_as(power)
+    """The mean over five frames, at the ends over those there are. Shape: (..., frames, hop) → the same."""
+    return five(power) / five(power.new_ones(power.shape[-2], 1))
+
+
+def five(values: Tensor) -> Tensor:
+    """The sum of five frames. Shape: (..., frames, hop) → the same."""
+    return F.pad(values, (0, 0, 2, 2)).unfold(-2, 5, 1).sum(-1)
 
 
 def keeping(logit: Tensor, sigma: Tensor) -> Tensor:
