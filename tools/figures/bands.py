@@ -11,7 +11,8 @@ SINGLE = {
     "paper-guidance-3": "guidance 3, the paper's negative prompts",
 }
 """Single prompts of runs/gmsdi_generation.sh, by the names of its reports."""
-
+RIVAL = "independent priors, which heard single stems"
+"""What runs/priors.sh made, beside them."""
 
 INVENTED = {
     "msldm-band-total": "`msldm-band`",
@@ -61,6 +62,8 @@ def single(model: str) -> Iterator[str]:
     found = {dated(what, one): one for what, one in made if one}
     if not found:
         return
+    if rival := report("priors-generation-independent"):
+        found[RIVAL] = rival
     last = next(reversed(found.values()))
     yield f"| | | {' | '.join(last['stems'])} |"
     yield "|---|---|" + "---|" * len(last["stems"])
