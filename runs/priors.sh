@@ -10,7 +10,7 @@ fit joint msdm-band train validation "$steps" $(course 4300) $(small)
 fit shuffled msdm-band train validation "$steps" $(course 4300) $(small) --data.remix 1.0
 fit independent isdm-band train validation "$steps" $(course 4300) $(small)
 songs test-a "$(or_quick 50 6)" "$(or_quick 12 6)"
-# Without churn and resamples: priors of this size do better so (docs/solvers.md).
+# Without churn and resamples: by Dirac, priors of this size do better so (docs/solvers.md).
 figure priors-separation grid "${from[@]}" --rows direct,masked --vary likelihood=dirac,gaussian --vary solver=euler --vary churn=0 \
   --vary "steps=$(or_quick 40 16)" \
   --vary "model=$work/models/joint,$work/models/shuffled,$work/models/independent,$work/models/joint*$work/models/independent"

@@ -104,6 +104,7 @@ def test_the_parts_of_several_machines_make_the_whole(band, tmp_path):
             list(write(shard, RECIPE))
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
     assert len(contents(tmp_path / "whole")) == 4
+    assert [len(plan(corpus, tmp_path)[k::3]) for k in range(3)] == [1, 1, 0]
 
 
 def test_a_pool_writes_the_same_bytes(band, tmp_path):
